@@ -1,0 +1,93 @@
+import type { IncomingMessage } from 'node:http';
+import type { KubeObject, ResourceInfo, Schema, StatusCause, Verb } from '../machinery/index.ts';
+
+/** Who makes a request (authentication.k8s.io/v1 UserInfo). */
+export interface UserInfo {
+  username: string;
+  uid?: string;
+  groups: readonly string[];
+  extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** What a request wants, read off its method, path and query (apiserver's RequestInfo). */
+export interface RequestInfo {
+  /** Lower case: a Verb for resources, the HTTP method for other paths. */
+  verb: string;
+  path: string;
+  isResource: boolean;
+  group: string;
+  version: string;
+  resource: string;
+  subresource: string;
+  namespace: string;
+  name: string;
+}
+
+/** Finds out who a request comes from. undefined: no credentials were given; throws ApiError 401 for wrong ones. */
+export interface Authenticator {
+  authenticate(request: IncomingMessage): Promise<UserInfo | undefined>;
+}
+
+export interface Decision {
+  allowed: boolean;
+  /** Why, for the review APIs and the 403 message. */
+  reason: string;
+}
+
+export interface Authorizer {
+  authorize(user: UserInfo, attributes: RequestInfo): Decision;
+}
+
+/** Read access to the committed objects of a resource, and a notice of each change: straight from the watch cache. */
+export interface ObjectReader {
+  get(resource: GroupResource, key: string): KubeObject | undefined;
+  list(resource: GroupResource, namespace?: string): KubeObject[];
+  /** Calls back after each commit that touches the resource. Returns the way to stop it. */
+  subscribe(resource: GroupResource, listener: (object: KubeObject, deleted: boolean) => void): () => void;
+}
+
+export interface GroupResource {
+  group: string;
+  resource: string;
+}
+
+/** What kube-apiserver's registry strategy does for a built-in kind, beyond its schema. All of it is pure. */
+export interface KindStrategy {
+  /** Fills in defaults, in place. Runs on every write before validation. */
+  applyDefaults?(object: KubeObject): void;
+  /** Errors of a new object or of a change, worded and attributed to fields as kube-apiserver does. */
+  validate?(object: KubeObject, old: KubeObject | undefined): StatusCause[];
+  /** Sets what a client may not choose on create (an initial status, say), in place. */
+  prepareForCreate?(object: KubeObject): void;
+  /** Puts back what a client may not change, in place. metadata, status and generation are handled for every kind. */
+  prepareForUpdate?(object: KubeObject, old: KubeObject): void;
+}
+
+export interface ColumnDefinition {
+  name: string;
+  type: string;
+  format: string;
+  description: string;
+  /** 0 is always shown, higher only with -o wide. */
+  priority: number;
+}
+
+/** Turns objects into rows of a meta.k8s.io/v1 Table. */
+export interface TablePrinter {
+  readonly columns: readonly ColumnDefinition[];
+  /** One cell a column, in order. `now` is in milliseconds since the epoch; ages are relative to it. */
+  cells(object: KubeObject, now: number): unknown[];
+}
+
+/** A resource that this server serves in one version: built in, or from a CRD. */
+export interface ServedResource extends ResourceInfo {
+  /** The schema of the whole object, metadata included. */
+  readonly schema: Schema;
+  readonly strategy?: KindStrategy;
+  readonly printer: TablePrinter;
+  /** True for what is never stored: reviews. */
+  readonly virtual: boolean;
+  /** Set for a CRD's resource: unknown fields are pruned by its structural schema; built-ins drop them by their type. */
+  readonly custom: boolean;
+  readonly verbs: readonly Verb[];
+}

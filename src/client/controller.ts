@@ -1,0 +1,44 @@
+import type { Logger } from 'pino';
+import type { KubeObject, Resource } from '../machinery/index.ts';
+import type { Client } from './client.ts';
+import type { Informers } from './informer.ts';
+import type { EventRecorder } from './recorder.ts';
+
+/** What every controller and capability is given. */
+export interface PlatformContext {
+  readonly client: Client;
+  /** Shared informers: one watch a resource for the whole process. */
+  readonly informers: Informers;
+  readonly log: Logger;
+  /** A recorder of Events in the name of a component ('deployment-controller'). */
+  recorder(component: string): EventRecorder;
+}
+
+/** A running loop. `start` returns at once; `stop` resolves when nothing of it runs any more. */
+export interface Controller {
+  readonly name: string;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+/** What a reconcile asks for: nothing, or to be called again after this many milliseconds. */
+export interface ReconcileResult {
+  requeueAfter?: number;
+}
+
+/** A resource whose changes trigger reconciles, and the keys ('namespace/name') that a changed object maps to. */
+export interface ControllerSource {
+  resource: Resource;
+  /** Defaults to the object's own key. Called with the object as it is now (or was last, when `deleted`). */
+  keys?: (object: KubeObject, change: { deleted: boolean; old?: KubeObject }) => Iterable<string>;
+}
+
+export interface ControllerOptions {
+  name: string;
+  context: PlatformContext;
+  sources: readonly ControllerSource[];
+  /** Level-triggered and idempotent. A throw is logged and retried with exponential back-off (5 ms to 1,000 s, a Conflict at once). */
+  reconcile: (key: string) => Promise<ReconcileResult | undefined>;
+  /** Reconciles at the same time, never two of one key. Default 4. */
+  workers?: number;
+}

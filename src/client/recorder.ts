@@ -1,0 +1,8 @@
+import type { KubeObject } from '../machinery/index.ts';
+
+/** Records Events about objects, merging repeats (count, lastTimestamp) so that a loop never floods the API. */
+export interface EventRecorder {
+  event(about: KubeObject, type: 'Normal' | 'Warning', reason: string, message: string): void;
+  /** Waits until everything recorded so far is written or given up. */
+  flush(): Promise<void>;
+}
