@@ -1,4 +1,67 @@
+export { type CelOptions, type CelProgram, compileCel } from './cel.ts';
+export { CelError, CelMissingError } from './cel-error.ts';
+export { celOmitted } from './cel-values.ts';
+export { humanDuration } from './duration.ts';
+export {
+  duplicateValue,
+  forbiddenValue,
+  invalidValue,
+  requiredValue,
+  tooLong,
+  tooMany,
+  unsupportedValue,
+  valueNotFound,
+} from './field-error.ts';
+export { type FieldRequirement, parseFieldSelector } from './field-selector.ts';
+export { equalJson, isFields } from './json.ts';
+export { applyJsonPatch } from './json-patch.ts';
+export { compileJsonPath } from './jsonpath.ts';
+export { JsonPathError } from './jsonpath-parse.ts';
+export { applyServerSide, trackUpdate } from './managed-fields.ts';
+export { applyMergePatch } from './merge-patch.ts';
+export {
+  configKeyErrors,
+  dns1035LabelErrors,
+  dnsLabelErrors,
+  dnsSubdomainErrors,
+  envNameErrors,
+  headerNameErrors,
+  labelValueErrors,
+  portNameErrors,
+  portNumberErrors,
+  qualifiedNameErrors,
+  rangeMessage,
+  wildcardSubdomainErrors,
+} from './names.ts';
 export * from './object.ts';
+export {
+  addQuantity,
+  canonicalQuantity,
+  compareQuantity,
+  formatQuantity,
+  parseQuantity,
+  type Quantity,
+  quantityError,
+  quantityToNumber,
+} from './quantity.ts';
+export { cachedRe2 } from './re2.ts';
+export { RegexSyntaxError } from './re2-parse.ts';
 export * from './resource.ts';
 export * from './schema.ts';
+export {
+  type LabelSelector,
+  type LabelSelectorSpec,
+  labelSelectorOf,
+  parseLabelSelector,
+} from './selector.ts';
 export * from './status.ts';
+export { applyStrategicPatch } from './strategic.ts';
+export { checkStructural } from './structural-check.ts';
+export { applySchemaDefaults } from './structural-default.ts';
+export { pruneUnknown, strictDecodingError } from './structural-prune.ts';
+export { type ValidateOptions, validateSchema } from './structural-validate.ts';
+export { builtinResources, resourceOf } from './types/builtin-resources.ts';
+export { decodeProtobuf } from './types/decode-protobuf.ts';
+export { convertEvent, storageGroup } from './types/events.ts';
+export { kindOfType, qualifiedTypeName, typeOfKind } from './types/facts.ts';
+export { builtinSchema, builtinSchemaByName, builtinTypeName } from './types/schema-graph.ts';

@@ -1,0 +1,149 @@
+import { decodeFieldsV1, encodeFieldsV1, type FieldSet, fieldSet, union } from './field-set.ts';
+import type { ManagedFieldsEntry } from './object.ts';
+
+/** What one manager owns: a managedFields entry, read. */
+export interface Manager {
+  readonly manager: string;
+  readonly operation: 'Apply' | 'Update';
+  readonly apiVersion: string;
+  readonly subresource?: string;
+  readonly time?: string;
+  readonly set: FieldSet;
+}
+
+/** The managers of an object by identity: appliers by name and subresource, updaters by version too. */
+export type Managers = Map<string, Manager>;
+
+const maxUpdateManagers = 10;
+
+export function identityOf(manager: Omit<Manager, 'set' | 'time'>): string {
+  const { operation, subresource = '', apiVersion } = manager;
+  return JSON.stringify([manager.manager, operation, subresource, operation === 'Apply' ? '' : apiVersion]);
+}
+
+const sources = new WeakMap<Manager, ManagedFieldsEntry>();
+
+/** Reads managedFields. Throws Error if an entry is malformed. */
+export function decodeManagers(entries: readonly ManagedFieldsEntry[] | undefined | null): Managers {
+  const managers: Managers = new Map();
+  for (const entry of entries ?? []) {
+    const { manager, operation, apiVersion, subresource, time, fieldsType, fieldsV1 } = entry;
+    if (operation !== 'Apply' && operation !== 'Update') throw new Error('operation must be `Apply` or `Update`');
+    if (!apiVersion) throw new Error('apiVersion must not be empty');
+    if (fieldsType !== 'FieldsV1') throw new Error(`invalid fieldsType ${JSON.stringify(fieldsType)}`);
+    const set = decodeFieldsV1(fieldsV1 ?? {});
+    if (!set) continue;
+    const decoded: Manager = { manager, operation, apiVersion, subresource: subresource || undefined, time, set };
+    sources.set(decoded, entry);
+    managers.set(identityOf(decoded), decoded);
+  }
+  return managers;
+}
+
+/** Writes managedFields; undefined if there are none. Entries that did not change are the same objects as were read. */
+export function encodeManagers(managers: Managers): ManagedFieldsEntry[] | undefined {
+  if (managers.size === 0) return undefined;
+  return [...managers.values()].sort(compareManagers).map(encodeManager);
+}
+
+function encodeManager(manager: Manager): ManagedFieldsEntry {
+  const known = sources.get(manager);
+  if (known) return known;
+  const { operation, apiVersion, subresource, time, set } = manager;
+  return {
+    manager: manager.manager,
+    operation,
+    apiVersion,
+    ...(time === undefined ? {} : { time }),
+    fieldsType: 'FieldsV1',
+    fieldsV1: encodeFieldsV1(set),
+    ...(subresource === undefined ? {} : { subresource }),
+  };
+}
+
+const compareText = (a = '', b = ''): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** Times are all RFC 3339 in UTC with whole seconds, so their text sorts as they do. */
+function compareManagers(a: Manager, b: Manager): number {
+  return (
+    compareText(a.operation, b.operation) ||
+    compareText(a.time, b.time) ||
+    compareText(a.manager, b.manager) ||
+    compareText(a.apiVersion, b.apiVersion) ||
+    compareText(a.subresource, b.subresource)
+  );
+}
+
+const fields = (...names: string[]): Map<string, FieldSet> =>
+  new Map(names.map((name) => [`f:${name}`, { member: true }]));
+
+/** What no manager owns: what the server alone writes, and what identifies the object. */
+export const neverManaged: FieldSet = {
+  member: false,
+  children: new Map([
+    ...fields('apiVersion', 'kind'),
+    [
+      'f:metadata',
+      {
+        member: true,
+        children: fields(
+          'name',
+          'namespace',
+          'creationTimestamp',
+          'selfLink',
+          'uid',
+          'clusterName',
+          'generation',
+          'managedFields',
+          'resourceVersion',
+        ),
+      },
+    ],
+  ]),
+};
+
+/** The managers that are left when what they own is narrowed; an unchanged set leaves the manager as it is. */
+export function narrowed(managers: Managers, narrow: (manager: Manager) => FieldSet | undefined): Managers {
+  const left: Managers = new Map();
+  for (const [identity, manager] of managers) {
+    const set = narrow(manager);
+    if (set)
+      left.set(
+        identity,
+        set === manager.set ? manager : { ...manager, set: fieldSet(set.member, set.children) ?? set },
+      );
+  }
+  return left;
+}
+
+/**
+ * Folds the oldest Update entries of a version into one called ancient-changes while there are more than ten, as
+ * kube-apiserver does.
+ */
+export function capUpdateManagers(managers: Managers): void {
+  const updaters = [...managers].filter(([, { operation }]) => operation === 'Update');
+  let excess = updaters.length - maxUpdateManagers;
+  if (excess <= 0) return;
+  updaters.sort(([a, { time: timeA }], [b, { time: timeB }]) => compareText(timeA, timeB) || compareText(a, b));
+  const firstOfVersion = new Map<string, string>();
+  for (const [identity, manager] of updaters) {
+    if (excess <= 0) return;
+    const first = firstOfVersion.get(manager.apiVersion);
+    if (first === undefined) {
+      firstOfVersion.set(manager.apiVersion, identity);
+      continue;
+    }
+    fold(managers, first, identity, manager);
+    excess--;
+  }
+}
+
+function fold(managers: Managers, first: string, identity: string, manager: Manager): void {
+  const { apiVersion, time } = manager;
+  const bucket = { manager: 'ancient-changes', operation: 'Update', apiVersion } as const;
+  const bucketIdentity = identityOf(bucket);
+  const held = managers.get(bucketIdentity) ?? managers.get(first);
+  if (!managers.has(bucketIdentity)) managers.delete(first);
+  managers.delete(identity);
+  managers.set(bucketIdentity, { ...bucket, time, set: union(manager.set, held?.set) ?? manager.set });
+}

@@ -1,0 +1,134 @@
+import { apiVersionOf } from '../object.ts';
+import type { Resource, ResourceInfo, SubresourceInfo, Verb } from '../resource.ts';
+
+const ALL: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const NOT_IN_BULK: readonly Verb[] = ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'];
+const CREATE_ONLY: readonly Verb[] = ['create'];
+const CONNECT: readonly Verb[] = ['create', 'get'];
+const EDIT: readonly Verb[] = ['get', 'patch', 'update'];
+
+const STATUS: SubresourceInfo = { name: 'status', verbs: EDIT };
+const SCALE: SubresourceInfo = { name: 'scale', group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: EDIT };
+
+interface Options {
+  shortNames?: readonly string[];
+  categories?: readonly string[];
+  verbs?: readonly Verb[];
+  subresources?: readonly SubresourceInfo[];
+}
+
+/** A resource whose plural and singular follow from nothing: both are given. */
+function resource(
+  apiVersion: string,
+  plural: string,
+  kind: string,
+  scope: 'namespaced' | 'cluster',
+  options: Options = {},
+): ResourceInfo {
+  const [version = '', group = ''] = apiVersion.split('/').reverse();
+  return {
+    group,
+    version,
+    resource: plural,
+    kind,
+    namespaced: scope === 'namespaced',
+    singular: kind.toLowerCase(),
+    shortNames: options.shortNames ?? [],
+    categories: options.categories ?? [],
+    verbs: options.verbs ?? ALL,
+    subresources: options.subresources ?? [],
+  };
+}
+
+const CORE: readonly ResourceInfo[] = [
+  resource('v1', 'bindings', 'Binding', 'namespaced', { verbs: CREATE_ONLY }),
+  resource('v1', 'configmaps', 'ConfigMap', 'namespaced', { shortNames: ['cm'] }),
+  resource('v1', 'endpoints', 'Endpoints', 'namespaced', { shortNames: ['ep'] }),
+  resource('v1', 'events', 'Event', 'namespaced', { shortNames: ['ev'] }),
+  resource('v1', 'namespaces', 'Namespace', 'cluster', {
+    shortNames: ['ns'],
+    verbs: NOT_IN_BULK,
+    subresources: [{ name: 'finalize', verbs: ['update'] }, STATUS],
+  }),
+  resource('v1', 'nodes', 'Node', 'cluster', { shortNames: ['no'], subresources: [STATUS] }),
+  resource('v1', 'pods', 'Pod', 'namespaced', {
+    shortNames: ['po'],
+    categories: ['all'],
+    subresources: [
+      { name: 'attach', kind: 'PodAttachOptions', verbs: CONNECT },
+      { name: 'binding', kind: 'Binding', verbs: CREATE_ONLY },
+      { name: 'eviction', group: 'policy', version: 'v1', kind: 'Eviction', verbs: CREATE_ONLY },
+      { name: 'exec', kind: 'PodExecOptions', verbs: CONNECT },
+      { name: 'log', verbs: ['get'] },
+      { name: 'portforward', kind: 'PodPortForwardOptions', verbs: CONNECT },
+      STATUS,
+    ],
+  }),
+  resource('v1', 'secrets', 'Secret', 'namespaced'),
+  resource('v1', 'serviceaccounts', 'ServiceAccount', 'namespaced', {
+    shortNames: ['sa'],
+    subresources: [
+      { name: 'token', group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest', verbs: CREATE_ONLY },
+    ],
+  }),
+  resource('v1', 'services', 'Service', 'namespaced', {
+    shortNames: ['svc'],
+    categories: ['all'],
+    subresources: [STATUS],
+  }),
+];
+
+const RBAC = 'rbac.authorization.k8s.io/v1';
+const REVIEW: Options = { verbs: CREATE_ONLY };
+
+const GROUPED: readonly ResourceInfo[] = [
+  resource('apiextensions.k8s.io/v1', 'customresourcedefinitions', 'CustomResourceDefinition', 'cluster', {
+    shortNames: ['crd', 'crds'],
+    categories: ['api-extensions'],
+    subresources: [STATUS],
+  }),
+  resource('apps/v1', 'controllerrevisions', 'ControllerRevision', 'namespaced'),
+  resource('apps/v1', 'deployments', 'Deployment', 'namespaced', {
+    shortNames: ['deploy'],
+    categories: ['all'],
+    subresources: [SCALE, STATUS],
+  }),
+  resource('apps/v1', 'replicasets', 'ReplicaSet', 'namespaced', {
+    shortNames: ['rs'],
+    categories: ['all'],
+    subresources: [SCALE, STATUS],
+  }),
+  resource('authentication.k8s.io/v1', 'selfsubjectreviews', 'SelfSubjectReview', 'cluster', REVIEW),
+  resource('authentication.k8s.io/v1', 'tokenreviews', 'TokenReview', 'cluster', REVIEW),
+  resource('authorization.k8s.io/v1', 'localsubjectaccessreviews', 'LocalSubjectAccessReview', 'namespaced', REVIEW),
+  resource('authorization.k8s.io/v1', 'selfsubjectaccessreviews', 'SelfSubjectAccessReview', 'cluster', REVIEW),
+  resource('authorization.k8s.io/v1', 'selfsubjectrulesreviews', 'SelfSubjectRulesReview', 'cluster', REVIEW),
+  resource('authorization.k8s.io/v1', 'subjectaccessreviews', 'SubjectAccessReview', 'cluster', REVIEW),
+  resource('coordination.k8s.io/v1', 'leases', 'Lease', 'namespaced'),
+  resource('discovery.k8s.io/v1', 'endpointslices', 'EndpointSlice', 'namespaced'),
+  resource('events.k8s.io/v1', 'events', 'Event', 'namespaced', { shortNames: ['ev'] }),
+  resource('networking.k8s.io/v1', 'ingressclasses', 'IngressClass', 'cluster'),
+  resource('networking.k8s.io/v1', 'ingresses', 'Ingress', 'namespaced', {
+    shortNames: ['ing'],
+    subresources: [STATUS],
+  }),
+  resource(RBAC, 'clusterrolebindings', 'ClusterRoleBinding', 'cluster'),
+  resource(RBAC, 'clusterroles', 'ClusterRole', 'cluster'),
+  resource(RBAC, 'rolebindings', 'RoleBinding', 'namespaced'),
+  resource(RBAC, 'roles', 'Role', 'namespaced'),
+  resource('scheduling.k8s.io/v1', 'priorityclasses', 'PriorityClass', 'cluster', { shortNames: ['pc'] }),
+];
+
+/** The built-in resources that the embedded API server serves: what has behaviour here, or is pure data. */
+export const builtinResources: readonly ResourceInfo[] = [...CORE, ...GROUPED];
+
+const byKind: ReadonlyMap<string, ResourceInfo> = new Map(
+  builtinResources.map((info) => [`${apiVersionOf(info.group, info.version)} ${info.kind}`, info]),
+);
+
+/** The built-in resource of a kind: resourceOf('apps/v1', 'Deployment'). Throws for a kind that is not built in. */
+export function resourceOf(apiVersion: string, kind: string): Resource {
+  const found = byKind.get(`${apiVersion} ${kind}`);
+  if (!found) throw new Error(`no built-in resource serves ${kind} of ${apiVersion}: ask the API server's discovery`);
+  return found;
+}
