@@ -53,6 +53,17 @@ export interface DeleteOptions {
   resourceVersion?: string;
 }
 
+/** What discovery says is served: every resource once, in the version its group prefers. */
+export interface Discovered {
+  resources: DiscoveredResource[];
+  /** Group-versions whose resources could not be read; the others are complete. */
+  failures: { groupVersion: string; error: Error }[];
+}
+
+export interface DiscoveredResource extends Resource {
+  verbs: readonly string[];
+}
+
 /**
  * The one way in which controllers, capabilities and commands reach objects, on the embedded control plane and on any
  * cluster. Every method throws ApiError with the server's reason. Objects that come back must not be changed in place:
@@ -61,6 +72,8 @@ export interface DeleteOptions {
 export interface Client {
   /** The resource that serves a kind, from discovery (cached; a miss asks again). undefined while it is not installed. */
   resourceFor(apiVersion: string, kind: string): Promise<Resource | undefined>;
+  /** Everything that is served now, asked afresh. */
+  discover(): Promise<Discovered>;
   get<T extends KubeObject = KubeObject>(resource: Resource, key: ObjectKey): Promise<T>;
   /** Like get, but undefined when the object does not exist. */
   find<T extends KubeObject = KubeObject>(resource: Resource, key: ObjectKey): Promise<T | undefined>;

@@ -21,6 +21,14 @@ export interface Controller {
   stop(): Promise<void>;
 }
 
+/** A controller whose sources may grow while it runs: for resources that are only known at run time. */
+export interface DynamicController extends Controller {
+  /** Reconciles what the source's objects map to from now on. Returns the way to end that. */
+  addSource(source: ControllerSource): () => void;
+  /** Reconciles a key as if a source had named it. */
+  enqueue(key: string): void;
+}
+
 /** What a reconcile asks for: nothing, or to be called again after this many milliseconds. */
 export interface ReconcileResult {
   requeueAfter?: number;

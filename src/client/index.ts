@@ -1,7 +1,40 @@
-export * from './capability.ts';
-export * from './client.ts';
-export * from './controller.ts';
-export * from './informer.ts';
-export * from './recorder.ts';
-export * from './streams.ts';
-export * from './transport.ts';
+export type { Capability } from './capability.ts';
+export type {
+  ApplyOptions,
+  Client,
+  DeleteOptions,
+  Discovered,
+  DiscoveredResource,
+  ListOptions,
+  ObjectKey,
+  ObjectList,
+  PatchType,
+  WatchEvent,
+  WatchOptions,
+  WriteOptions,
+} from './client.ts';
+export type {
+  Controller,
+  ControllerOptions,
+  ControllerSource,
+  DynamicController,
+  PlatformContext,
+  ReconcileResult,
+} from './controller.ts';
+export { createClient } from './create-client.ts';
+export { createController } from './create-controller.ts';
+export { createRecorder } from './create-recorder.ts';
+export { deepFreeze } from './deep-freeze.ts';
+export { createHttpTransport, type HttpTransport, type HttpTransportConfig } from './http-transport.ts';
+export type { Informer, InformerHandler, Informers } from './informer.ts';
+export { createInformers } from './informers.ts';
+export { type Kubeconfig, loadKubeconfig } from './kubeconfig.ts';
+export { createPlatformContext } from './platform-context.ts';
+export type { EventRecorder } from './recorder.ts';
+export type {
+  ContainerRef,
+  ExecStreams,
+  LogOptions,
+  PodStreams,
+} from './streams.ts';
+export type { RawWatchEvent, Transport, TransportRequest } from './transport.ts';
