@@ -1,0 +1,29 @@
+import type { Store } from '../store/store.ts';
+import { bindNamespace } from './namespace-lifecycle.ts';
+import { assignPriority } from './priority.ts';
+import type { AdmissionRequest } from './request.ts';
+import { injectServiceAccount } from './service-account.ts';
+import { createServiceAllocator } from './service-allocation.ts';
+import { addDefaultTolerations } from './tolerations.ts';
+
+/** The built-in admission plugins, in upstream's order. */
+export interface Admission {
+  /** Completes an object in place, or throws ApiError (403 as a rule) to refuse the operation. */
+  admit(request: AdmissionRequest): void;
+}
+
+export function createAdmission(store: Store, serviceRange: string): Admission {
+  const services = createServiceAllocator(store, serviceRange);
+  return {
+    admit(request) {
+      bindNamespace(store, request);
+      if (request.registration.served.group !== '') return;
+      if (request.registration.served.resource === 'pods' && request.operation === 'CREATE') {
+        injectServiceAccount(store, request.object);
+        assignPriority(store, request.object);
+        addDefaultTolerations(request.object);
+      }
+      if (request.registration.served.resource === 'services' && !request.subresource) services.admit(request);
+    },
+  };
+}

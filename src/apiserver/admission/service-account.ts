@@ -1,0 +1,61 @@
+import { type Fields, forbidden, type KubeObject } from '../../machinery/index.ts';
+import { generatedName } from '../rest/metadata.ts';
+import type { Store } from '../store/store.ts';
+
+const SERVICE_ACCOUNTS = { group: '', resource: 'serviceaccounts' };
+const PODS = { group: '', resource: 'pods' };
+const MIRROR = 'kubernetes.io/config.mirror';
+const TOKEN_PATH = '/var/run/secrets/kubernetes.io/serviceaccount';
+const VOLUME_PREFIX = 'kube-api-access-';
+/** An hour and a little, so that the token is renewed before clients that wait an hour notice. */
+const TOKEN_SECONDS = 3_607;
+
+/** Gives a pod its service account, the account's pull secrets and a volume with a token, in place. */
+export function injectServiceAccount(store: Store, pod: KubeObject): void {
+  const spec = pod.spec;
+  if (!spec || pod.metadata.annotations?.[MIRROR] !== undefined) return;
+  const name = String(spec['serviceAccountName'] || spec['serviceAccount'] || 'default');
+  spec['serviceAccountName'] = name;
+  spec['serviceAccount'] = name;
+  const namespace = pod.metadata.namespace ?? '';
+  const account = store.latest(SERVICE_ACCOUNTS, { namespace, name })?.object;
+  if (!account) {
+    const message = `error looking up service account ${namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`;
+    throw forbidden(PODS, pod.metadata.name, message);
+  }
+  const secrets = account['imagePullSecrets'];
+  if (!(Array.isArray(spec['imagePullSecrets']) && spec['imagePullSecrets'].length > 0) && Array.isArray(secrets)) {
+    spec['imagePullSecrets'] = structuredClone(secrets);
+  }
+  const mounts = spec['automountServiceAccountToken'] ?? account['automountServiceAccountToken'] ?? true;
+  if (mounts) mountToken(spec);
+}
+
+function mountToken(spec: Fields): void {
+  const volumes = (spec['volumes'] as Fields[] | undefined) ?? [];
+  const existing = volumes.find((volume) => String(volume['name']).startsWith(VOLUME_PREFIX));
+  const name = existing ? String(existing['name']) : generatedName(VOLUME_PREFIX);
+  let needed = false;
+  for (const list of [spec['initContainers'], spec['containers']]) {
+    for (const container of (list as Fields[] | undefined) ?? []) {
+      const mounts = (container['volumeMounts'] as Fields[] | undefined) ?? [];
+      if (mounts.some((mount) => mount['mountPath'] === TOKEN_PATH)) continue;
+      container['volumeMounts'] = [...mounts, { name, readOnly: true, mountPath: TOKEN_PATH }];
+      needed = true;
+    }
+  }
+  if (needed && !existing) spec['volumes'] = [...volumes, tokenVolume(name)];
+}
+
+function tokenVolume(name: string): Fields {
+  const sources = [
+    { serviceAccountToken: { expirationSeconds: TOKEN_SECONDS, path: 'token' } },
+    { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
+    {
+      downwardAPI: {
+        items: [{ path: 'namespace', fieldRef: { apiVersion: 'v1', fieldPath: 'metadata.namespace' } }],
+      },
+    },
+  ];
+  return { name, projected: { sources, defaultMode: 0o644 } };
+}

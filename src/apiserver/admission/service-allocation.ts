@@ -1,0 +1,165 @@
+import { randomInt } from 'node:crypto';
+import {
+  ApiError,
+  type Fields,
+  invalid,
+  invalidValue,
+  type KubeObject,
+  type StatusCause,
+} from '../../machinery/index.ts';
+import type { Store } from '../store/store.ts';
+import type { AdmissionRequest } from './request.ts';
+import { parseServiceRange } from './service-range.ts';
+
+const SERVICES = { group: '', resource: 'services' };
+const FIRST_NODE_PORT = 30_000;
+const NODE_PORTS = 2_768;
+/** How long something stays taken for a write that may still fail, in milliseconds. */
+const RESERVED_FOR = 30_000;
+
+interface ServicePort extends Fields {
+  name?: string;
+  port: number;
+  protocol?: string;
+  nodePort?: number;
+}
+
+/** What is in use by stored Services (kept current by the watch cache), or reserved by writes on their way. */
+interface Pool<T> {
+  taken(value: T): boolean;
+  reserve(value: T): void;
+  add(value: T): void;
+  release(value: T): void;
+}
+
+function createPool<T>(): Pool<T> {
+  const used = new Set<T>();
+  const reserved = new Map<T, number>();
+  return {
+    taken: (value) => used.has(value) || (reserved.get(value) ?? 0) > Date.now(),
+    reserve: (value) => reserved.set(value, Date.now() + RESERVED_FOR),
+    add(value) {
+      used.add(value);
+      reserved.delete(value);
+    },
+    release: (value) => used.delete(value),
+  };
+}
+
+const portsOf = (service: KubeObject | undefined): ServicePort[] =>
+  (service?.spec?.['ports'] as ServicePort[] | undefined) ?? [];
+const addressOf = (service: KubeObject | undefined): string => String(service?.spec?.['clusterIP'] ?? '');
+const nodePortsOf = (service: KubeObject | undefined): number[] =>
+  portsOf(service).flatMap((port) => (port.nodePort ? [port.nodePort] : []));
+
+/** Gives Services their cluster IPs and node ports. The Services themselves are the record of what is given away. */
+export function createServiceAllocator(store: Store, cidr: string): { admit(request: AdmissionRequest): void } {
+  const range = parseServiceRange(cidr);
+  let pools: { addresses: Pool<string>; nodePorts: Pool<number> } | undefined;
+
+  function loadedPools(): { addresses: Pool<string>; nodePorts: Pool<number> } {
+    if (pools) return pools;
+    const addresses = createPool<string>();
+    const nodePorts = createPool<number>();
+    const add = (service: KubeObject): void => {
+      if (range.contains(addressOf(service))) addresses.add(addressOf(service));
+      for (const port of nodePortsOf(service)) nodePorts.add(port);
+    };
+    const cache = store.cache(SERVICES);
+    for (const entry of cache.entries.from(undefined)) add(entry.object);
+    cache.onChange(({ type, entry, previous }) => {
+      if (previous) {
+        addresses.release(addressOf(previous.object));
+        for (const port of nodePortsOf(previous.object)) nodePorts.release(port);
+      }
+      if (type !== 'DELETED') add(entry.object);
+    });
+    pools = { addresses, nodePorts };
+    return pools;
+  }
+
+  function anyAddress(taken: (ip: string) => boolean): string {
+    for (let attempt = 0; attempt < 64; attempt++) {
+      const ip = range.address(randomInt(1, range.size));
+      if (!taken(ip)) return ip;
+    }
+    for (let offset = 1; offset < range.size; offset++) {
+      if (!taken(range.address(offset))) return range.address(offset);
+    }
+    throw new ApiError(500, 'InternalError', `failed to allocate a serviceIP: range is full (${range.cidr})`);
+  }
+
+  function allocateAddress(service: KubeObject, spec: Fields, old: KubeObject | undefined, dryRun: boolean): void {
+    const { addresses } = loadedPools();
+    const wanted = String(spec['clusterIP'] || (spec['clusterIPs'] as string[] | undefined)?.[0] || '');
+    let address = wanted || addressOf(old);
+    if (address === '') address = anyAddress(addresses.taken);
+    else if (address !== 'None' && address !== addressOf(old)) checkAddress(service, address, addresses);
+    if (address !== 'None' && !dryRun) addresses.reserve(address);
+    spec['clusterIP'] = address;
+    spec['clusterIPs'] ??= [address];
+    spec['ipFamilies'] ??= ['IPv4'];
+    spec['ipFamilyPolicy'] ??= 'SingleStack';
+  }
+
+  function checkAddress(service: KubeObject, address: string, addresses: Pool<string>): void {
+    const refuse = (why: string): never => {
+      throw invalid({ group: '', kind: 'Service' }, service.metadata.name, [
+        invalidValue('spec.clusterIPs', [address], `failed to allocate IP ${address}: ${why}`),
+      ]);
+    };
+    if (!range.contains(address))
+      refuse(`the provided IP (${address}) is not in the valid range. The range of valid IPs is ${range.cidr}`);
+    if (addresses.taken(address)) refuse('provided IP is already allocated');
+  }
+
+  function allocateNodePorts(service: KubeObject, old: KubeObject | undefined, dryRun: boolean): void {
+    const { nodePorts } = loadedPools();
+    const before = portsOf(old);
+    const held = new Set(nodePortsOf(old));
+    const errors: StatusCause[] = [];
+    portsOf(service).forEach((port, index) => {
+      const same = before.find(
+        (other) => other.port === port.port && (other.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
+      );
+      port.nodePort ||= same?.nodePort ?? 0;
+      if (port.nodePort === 0) port.nodePort = anyNodePort(nodePorts);
+      else if (!held.has(port.nodePort)) {
+        const error = nodePortError(port.nodePort, nodePorts);
+        if (error) errors.push(invalidValue(`spec.ports[${index}].nodePort`, port.nodePort, error));
+      }
+      if (!dryRun) nodePorts.reserve(port.nodePort);
+    });
+    if (errors.length > 0) throw invalid({ group: '', kind: 'Service' }, service.metadata.name, errors);
+  }
+
+  return {
+    admit({ operation, object, old, dryRun }) {
+      if (operation === 'DELETE') return;
+      const spec = object.spec;
+      if (!spec) return;
+      const type = spec['type'] ?? 'ClusterIP';
+      if (type === 'ExternalName') return;
+      allocateAddress(object, spec, old, dryRun);
+      if (type === 'NodePort' || (type === 'LoadBalancer' && spec['allocateLoadBalancerNodePorts'] !== false)) {
+        allocateNodePorts(object, old, dryRun);
+      } else for (const port of portsOf(object)) delete port.nodePort;
+    },
+  };
+}
+
+function nodePortError(port: number, nodePorts: Pool<number>): string | undefined {
+  if (port < FIRST_NODE_PORT || port >= FIRST_NODE_PORT + NODE_PORTS) {
+    return `provided port is not in the valid range. The range of valid ports is ${FIRST_NODE_PORT}-${FIRST_NODE_PORT + NODE_PORTS - 1}`;
+  }
+  return nodePorts.taken(port) ? 'provided port is already allocated' : undefined;
+}
+
+function anyNodePort(nodePorts: Pool<number>): number {
+  const start = randomInt(NODE_PORTS);
+  for (let step = 0; step < NODE_PORTS; step++) {
+    const port = FIRST_NODE_PORT + ((start + step) % NODE_PORTS);
+    if (!nodePorts.taken(port)) return port;
+  }
+  throw new ApiError(500, 'InternalError', 'failed to allocate a nodePort: range is full');
+}

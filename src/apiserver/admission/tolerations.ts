@@ -1,0 +1,23 @@
+import type { KubeObject } from '../../machinery/index.ts';
+
+/** How long a pod stays on a node that is not ready or not reachable, unless it says otherwise. */
+const TOLERATION_SECONDS = 300;
+
+interface Toleration {
+  key?: string;
+  operator?: string;
+  effect?: string;
+  tolerationSeconds?: number;
+}
+
+/** Adds the tolerations that every pod has for a node in trouble, in place (DefaultTolerationSeconds). */
+export function addDefaultTolerations(pod: KubeObject): void {
+  const spec = pod.spec ?? {};
+  const given = (spec['tolerations'] as Toleration[] | undefined) ?? [];
+  const added: Toleration[] = [];
+  for (const key of ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable']) {
+    const tolerated = given.some((one) => (one.key === key || !one.key) && (one.effect === 'NoExecute' || !one.effect));
+    if (!tolerated) added.push({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: TOLERATION_SECONDS });
+  }
+  if (added.length > 0) spec['tolerations'] = [...given, ...added];
+}

@@ -1,0 +1,42 @@
+import { stringify } from 'yaml';
+import { writePrivateFile } from './private-file.ts';
+
+export interface KubeconfigOptions {
+  /** https://127.0.0.1:6443 */
+  server: string;
+  caPem: string;
+  certPem: string;
+  keyPem: string;
+  /** The name of cluster and context; 'homeport' unless told otherwise. */
+  name?: string;
+}
+
+/** A kubeconfig with everything embedded, as YAML. */
+export function kubeconfigText(options: KubeconfigOptions): string {
+  const name = options.name ?? 'homeport';
+  const user = `${name}-admin`;
+  const base64 = (pem: string) => Buffer.from(pem).toString('base64');
+  const config = {
+    apiVersion: 'v1',
+    kind: 'Config',
+    clusters: [{ name, cluster: { server: options.server, 'certificate-authority-data': base64(options.caPem) } }],
+    users: [
+      {
+        name: user,
+        user: {
+          'client-certificate-data': base64(options.certPem),
+          'client-key-data': base64(options.keyPem),
+        },
+      },
+    ],
+    contexts: [{ name, context: { cluster: name, user } }],
+    'current-context': name,
+    preferences: {},
+  };
+  return stringify(config, { lineWidth: 0 });
+}
+
+/** Writes a kubeconfig (mode 0600) so that no reader ever sees half of it. Throws the file system's errors. */
+export function writeKubeconfig(path: string, options: KubeconfigOptions): void {
+  writePrivateFile(path, kubeconfigText(options));
+}

@@ -1,0 +1,178 @@
+import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
+import { chmodSync, mkdirSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { type CertificateRequest, type DistinguishedName, signCertificate } from './certificate.ts';
+import { readIfPresent, writePrivateFile } from './private-file.ts';
+
+export interface PkiOptions {
+  /** The data folder; certificates and keys are kept in its `pki/`. */
+  dataDir: string;
+  /** The first address of the service range, under which pods reach the API server. */
+  serviceIP: string;
+  /** More DNS names or IP addresses under which clients reach the server. */
+  extraNames?: readonly string[];
+  /** Milliseconds since the epoch; the time now unless told otherwise. */
+  now?: number;
+}
+
+export interface Credentials {
+  certPem: string;
+  keyPem: string;
+}
+
+/** All that the server needs to prove who it is and to know its own clients. All PEM. */
+export interface Pki {
+  caPem: string;
+  serving: Credentials;
+  /** The administrator's client certificate: kubernetes-admin in system:masters. */
+  admin: Credentials;
+  /** The private key (PKCS #8, P-256) that signs service account tokens. */
+  serviceAccountKeyPem: string;
+}
+
+const DAY = 24 * 60 * 60 * 1000;
+const CA_LIFETIME = 3650 * DAY;
+const LEAF_LIFETIME = 365 * DAY;
+/** A certificate with less time than this left is replaced at start. */
+const RENEW_BEFORE = 30 * DAY;
+/** Clocks of clients may be behind ours. */
+const CLOCK_SKEW = 5 * 60 * 1000;
+
+const CA_NAME: DistinguishedName = { commonName: 'homeport-ca' };
+
+/**
+ * The local certificate authority and what it signed, read from `pki/` (0700) in the data folder. What is missing, expires
+ * soon, or no longer fits (another CA, other names) is made anew. Throws the file system's errors, and an Error for a file
+ * there that cannot be read as what it should be.
+ */
+export function openPki(options: PkiOptions): Pki {
+  const folder = join(options.dataDir, 'pki');
+  const now = options.now ?? Date.now();
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+
+  const ca = openAuthority(folder, now);
+  const names = [
+    ...new Set([
+      'localhost',
+      'kubernetes',
+      'kubernetes.default',
+      'kubernetes.default.svc',
+      'kubernetes.default.svc.cluster.local',
+      '127.0.0.1',
+      '::1',
+      options.serviceIP,
+      ...(options.extraNames ?? []),
+    ]),
+  ];
+  return {
+    caPem: ca.certPem,
+    serving: openLeaf(folder, 'apiserver', ca, now, {
+      subject: { commonName: 'kube-apiserver' },
+      usage: 'server',
+      names,
+    }),
+    admin: openLeaf(folder, 'admin', ca, now, {
+      subject: { commonName: 'kubernetes-admin', organizations: ['system:masters'] },
+      usage: 'client',
+    }),
+    serviceAccountKeyPem: openKey(join(folder, 'sa.key')).pem,
+  };
+}
+
+interface Authority {
+  certPem: string;
+  key: KeyObject;
+}
+
+function openAuthority(folder: string, now: number): Authority {
+  const { key } = openKey(join(folder, 'ca.key'));
+  const path = join(folder, 'ca.crt');
+  const stored = readIfPresent(path);
+  if (stored !== undefined) {
+    const certificate = parseCertificate(path, stored);
+    if (certificate.checkPrivateKey(key) && isFresh(certificate, now)) return { certPem: stored, key };
+  }
+  const certPem = signCertificate({
+    subject: CA_NAME,
+    issuer: CA_NAME,
+    publicKey: createPublicKey(key),
+    issuerKey: key,
+    usage: 'ca',
+    notBefore: now - CLOCK_SKEW,
+    notAfter: now + CA_LIFETIME,
+  });
+  writePrivateFile(path, certPem);
+  return { certPem, key };
+}
+
+type LeafRequest = Pick<CertificateRequest, 'subject' | 'usage' | 'names'>;
+
+function openLeaf(folder: string, file: string, ca: Authority, now: number, request: LeafRequest): Credentials {
+  const { key, pem: keyPem } = openKey(join(folder, `${file}.key`));
+  const path = join(folder, `${file}.crt`);
+  const stored = readIfPresent(path);
+  if (stored !== undefined && stillFits(parseCertificate(path, stored), key, ca, now, request.names ?? [])) {
+    return { certPem: stored, keyPem };
+  }
+  const certPem = signCertificate({
+    ...request,
+    issuer: CA_NAME,
+    issuerKey: ca.key,
+    publicKey: createPublicKey(key),
+    notBefore: now - CLOCK_SKEW,
+    notAfter: now + LEAF_LIFETIME,
+  });
+  writePrivateFile(path, certPem);
+  return { certPem, keyPem };
+}
+
+function stillFits(
+  certificate: X509Certificate,
+  key: KeyObject,
+  ca: Authority,
+  now: number,
+  names: readonly string[],
+): boolean {
+  return (
+    isFresh(certificate, now) &&
+    certificate.checkPrivateKey(key) &&
+    certificate.verify(createPublicKey(ca.key)) &&
+    certificate.checkIssued(new X509Certificate(ca.certPem)) &&
+    names.every((name) => (isIP(name) ? certificate.checkIP(name) : certificate.checkHost(name)) !== undefined)
+  );
+}
+
+function isFresh(certificate: X509Certificate, now: number): boolean {
+  return certificate.validToDate.getTime() - now > RENEW_BEFORE;
+}
+
+function parseCertificate(path: string, pem: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch (cause) {
+    throw new Error(`reading the certificate ${path}: it is not a PEM certificate; remove it to have a new one made`, {
+      cause,
+    });
+  }
+}
+
+function openKey(path: string): { key: KeyObject; pem: string } {
+  const stored = readIfPresent(path);
+  if (stored === undefined) {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    writePrivateFile(path, pem);
+    return { key: privateKey, pem };
+  }
+  try {
+    // A copy or a restore may have widened the mode.
+    chmodSync(path, 0o600);
+    return { key: createPrivateKey(stored), pem: stored };
+  } catch (cause) {
+    throw new Error(`reading the private key ${path}: it is not a PEM key; remove it to have a new one made`, {
+      cause,
+    });
+  }
+}

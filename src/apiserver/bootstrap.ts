@@ -1,0 +1,93 @@
+import { randomUUID } from 'node:crypto';
+import type { KubeObject } from '../machinery/index.ts';
+import { parseServiceRange } from './admission/service-range.ts';
+import { bootstrapRbac } from './auth/bootstrap-rbac.ts';
+import type { Core } from './core.ts';
+import { timestamp } from './time.ts';
+
+const SYSTEM_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
+
+interface Bootstrap {
+  serviceRange: string;
+  /** Where the API server listens. */
+  address: string;
+  port: number;
+}
+
+/** Creates what every cluster has from its first start: namespaces, priority classes, roles, the service `kubernetes`. */
+export async function bootstrap(core: Core, options: Bootstrap): Promise<void> {
+  const objects = [...namespaces(), ...priorityClasses(), ...bootstrapRbac(), kubernetesService(options)];
+  await Promise.all(objects.map((object) => createIfMissing(core, object)));
+}
+
+async function createIfMissing({ registry, store }: Core, object: KubeObject): Promise<void> {
+  const slash = object.apiVersion.indexOf('/');
+  const group = slash < 0 ? '' : object.apiVersion.slice(0, slash);
+  const registration = registry
+    .all()
+    .find(
+      ({ served, apiVersion }) =>
+        served.group === group && apiVersion === object.apiVersion && served.kind === object.kind,
+    );
+  if (!registration)
+    throw new Error(`creating ${object.kind} ${object.metadata.name} at start: the kind is not served`);
+  const { namespace = '', name } = object.metadata;
+  await store.write(registration.storage, { namespace, name }, (current) => {
+    if (current) return { keep: current };
+    const metadata = { ...object.metadata, uid: randomUUID(), creationTimestamp: timestamp() };
+    return { put: { ...object, metadata } };
+  });
+}
+
+function namespaces(): KubeObject[] {
+  return SYSTEM_NAMESPACES.map((name) => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
+    spec: { finalizers: ['kubernetes'] },
+    status: { phase: 'Active' },
+  }));
+}
+
+function priorityClasses(): KubeObject[] {
+  const system = (name: string, value: number, description: string): KubeObject => ({
+    apiVersion: 'scheduling.k8s.io/v1',
+    kind: 'PriorityClass',
+    metadata: { name, generation: 1 },
+    value,
+    description,
+    preemptionPolicy: 'PreemptLowerPriority',
+  });
+  return [
+    system(
+      'system-cluster-critical',
+      2_000_000_000,
+      'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+    ),
+    system(
+      'system-node-critical',
+      2_000_001_000,
+      'Used for system critical pods that must not be moved from their current node.',
+    ),
+  ];
+}
+
+function kubernetesService({ serviceRange, port }: Bootstrap): KubeObject {
+  const { first } = parseServiceRange(serviceRange);
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'kubernetes', namespace: 'default', labels: { component: 'apiserver', provider: 'kubernetes' } },
+    spec: {
+      type: 'ClusterIP',
+      clusterIP: first,
+      clusterIPs: [first],
+      ipFamilies: ['IPv4'],
+      ipFamilyPolicy: 'SingleStack',
+      internalTrafficPolicy: 'Cluster',
+      sessionAffinity: 'None',
+      ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: port }],
+    },
+    status: { loadBalancer: {} },
+  };
+}

@@ -1,0 +1,110 @@
+import type { Entry } from '../store/entry.ts';
+import type { ResourceCache } from './cache.ts';
+import { expired } from './list.ts';
+import type { ChangeEvent } from './ring.ts';
+import { type Selection, selects } from './selection.ts';
+
+/** What a watcher gets: an object that entered, changed in or left its selection, or a mark of how far it has come. */
+export type WatchItem =
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; entry: Entry; source: ChangeEvent | undefined }
+  | { type: 'BOOKMARK'; revision: number; initialEventsEnd: boolean };
+
+export interface WatchRequest {
+  selection: Selection;
+  /** Changes after this revision. undefined: begin now. */
+  after: number | undefined;
+  /** Begin with the objects there are, as ADDED. */
+  initial: boolean;
+  /** End the initial events with a bookmark that says so. */
+  initialBookmark: boolean;
+}
+
+/** A cursor into the ring of changes: nothing is queued for a watcher, however slow it is. */
+export interface Watch {
+  /**
+   * The next items, at most `limit` changes looked at; empty when the watcher is up to date.
+   * @throws ApiError 410 when the changes it needs next have fallen off the ring.
+   */
+  pull(limit: number): WatchItem[];
+  /** True when pull would look at something. */
+  readonly behind: boolean;
+  /** A bookmark for where the watcher is now; only meaningful when it is not behind. */
+  bookmark(): WatchItem;
+  /** Calls back whenever there may be more to pull. */
+  onReady(listener: () => void): void;
+  close(): void;
+}
+
+/**
+ * Begins a watch.
+ * @param revision the store's newest committed revision, now and later.
+ * @throws ApiError 410 when the changes after the wanted revision are not retained.
+ */
+export function openWatch(cache: ResourceCache, revision: () => number, request: WatchRequest): Watch {
+  const { ring } = cache;
+  const { selection } = request;
+  const after = request.after ?? revision();
+  if (!request.initial && !cache.reach(after)) throw expired(after, ring.startRevision);
+  let position = request.initial ? ring.endPosition : ring.positionAfter(after);
+  const began = revision();
+  let initial: Iterator<Entry> | undefined = request.initial ? initialEntries(cache, selection) : undefined;
+  let unsubscribe: (() => void) | undefined;
+
+  function pullInitial(items: WatchItem[], limit: number): void {
+    while (initial && items.length < limit) {
+      const { value, done } = initial.next();
+      if (!done) {
+        items.push({ type: 'ADDED', entry: value, source: undefined });
+        continue;
+      }
+      initial = undefined;
+      if (request.initialBookmark) items.push({ type: 'BOOKMARK', revision: began, initialEventsEnd: true });
+    }
+  }
+
+  return {
+    get behind() {
+      return initial !== undefined || position < ring.endPosition;
+    },
+    pull(limit) {
+      const items: WatchItem[] = [];
+      pullInitial(items, limit);
+      if (initial) return items;
+      if (position < ring.firstPosition) throw expired(began, ring.startRevision);
+      for (let looked = 0; looked < limit && position < ring.endPosition; looked++, position++) {
+        const event = ring.at(position);
+        // A client may ask to begin in the future: what lies before that is not for it.
+        const item = event && event.revision > after ? transition(event, selection) : undefined;
+        if (item) items.push(item);
+      }
+      return items;
+    },
+    bookmark: () => ({ type: 'BOOKMARK', revision: Math.max(revision(), after), initialEventsEnd: false }),
+    onReady(listener) {
+      unsubscribe = cache.onBatch(listener);
+    },
+    close() {
+      unsubscribe?.();
+      initial = undefined;
+    },
+  };
+}
+
+/** The objects at the beginning of a watch; held by reference, as they may change before a slow client has them all. */
+function initialEntries(cache: ResourceCache, selection: Selection): Iterator<Entry> {
+  const entries: Entry[] = [];
+  for (const entry of cache.entries.from(selection.namespace)) if (selects(selection, entry)) entries.push(entry);
+  return entries[Symbol.iterator]();
+}
+
+/** What a change is to a watcher: an object that enters its selection is ADDED, one that leaves it DELETED. */
+function transition(event: ChangeEvent, selection: Selection): WatchItem | undefined {
+  const { entry, previous } = event;
+  if (event.type === 'DELETED') {
+    return previous && selects(selection, previous) ? { type: 'DELETED', entry, source: event } : undefined;
+  }
+  const now = selects(selection, entry);
+  const before = previous !== undefined && selects(selection, previous);
+  if (now) return { type: before ? 'MODIFIED' : 'ADDED', entry, source: event };
+  return before ? { type: 'DELETED', entry: previous.at(event.revision), source: undefined } : undefined;
+}

@@ -1,0 +1,24 @@
+import type { KubeObject } from '../machinery/index.ts';
+import type { Admission } from './admission/admission.ts';
+import type { UserInfo } from './contracts.ts';
+import type { Registry } from './registry/registry.ts';
+import type { Store } from './store/store.ts';
+
+/** Answers a create of what is never stored: reviews and token requests. */
+export type VirtualHandler = (
+  user: UserInfo,
+  object: KubeObject,
+  namespace: string,
+  name: string,
+) => Promise<KubeObject>;
+
+/** What every handler works with. */
+export interface Core {
+  readonly store: Store;
+  readonly registry: Registry;
+  readonly admission: Admission;
+  /** By 'resource.group', and 'serviceaccounts/token'. */
+  readonly virtual: ReadonlyMap<string, VirtualHandler>;
+  /** Throws ApiError 403 when a write to an RBAC object would grant more than its writer has. */
+  checkEscalation(user: UserInfo, object: KubeObject, old: KubeObject | undefined): void;
+}

@@ -1,0 +1,251 @@
+import {
+  compileJsonPath,
+  dns1035LabelErrors,
+  dnsSubdomainErrors,
+  equalJson,
+  forbiddenValue,
+  invalidValue,
+  JsonPathError,
+  requiredValue,
+  type StatusCause,
+  unsupportedValue,
+} from '../../machinery/index.ts';
+import type {
+  CustomResourceDefinition,
+  DefinitionColumn,
+  DefinitionNames,
+  DefinitionScale,
+  DefinitionSpec,
+  DefinitionVersion,
+} from './definition.ts';
+import { validateRootSchema } from './validate-schema.ts';
+
+/** The errors of a CRD, or of a change to one, as apiextensions-apiserver words them. */
+export function validateDefinition(
+  crd: CustomResourceDefinition,
+  old: CustomResourceDefinition | undefined,
+): StatusCause[] {
+  const spec = crd.spec ?? {};
+  const required = `${spec.names?.plural ?? ''}.${spec.group ?? ''}`;
+  const errors: StatusCause[] = [];
+  if (crd.metadata.name !== required) {
+    errors.push(invalidValue('metadata.name', crd.metadata.name, 'must be spec.names.plural+"."+spec.group'));
+  }
+  errors.push(...validateGroup(spec), ...validateVersions(spec), ...validateNames(spec.names ?? {}));
+  errors.push(...validateConversion(spec));
+  if (spec.preserveUnknownFields) {
+    const hint = 'set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead';
+    errors.push(invalidValue('spec.preserveUnknownFields', true, `cannot set to true, ${hint}`));
+  }
+  errors.push(...validateStoredVersions(crd));
+  return old === undefined ? errors : [...errors, ...validateImmutable(spec, old)];
+}
+
+function validateGroup(spec: DefinitionSpec): StatusCause[] {
+  const errors: StatusCause[] = [];
+  const wrong = spec.group ? dnsSubdomainErrors(spec.group) : [];
+  if (!spec.group) errors.push(requiredValue('spec.group'));
+  else if (wrong.length > 0) errors.push(invalidValue('spec.group', spec.group, wrong.join(',')));
+  else if (!spec.group.includes('.')) {
+    errors.push(invalidValue('spec.group', spec.group, 'should be a domain with at least one dot'));
+  }
+  const scopes = ['Cluster', 'Namespaced'];
+  if (!spec.scope) errors.push(requiredValue('spec.scope'));
+  else if (!scopes.includes(spec.scope)) errors.push(unsupportedValue('spec.scope', spec.scope, scopes));
+  return errors;
+}
+
+function validateVersions(spec: DefinitionSpec): StatusCause[] {
+  const versions = spec.versions ?? [];
+  const errors = versions.flatMap((version, i) => validateVersion(version, `spec.versions[${i}]`));
+  if (new Set(versions.map((version) => version.name)).size < versions.length) {
+    errors.push(invalidValue('spec.versions', versions, 'must contain unique version names'));
+  }
+  if (versions.filter((version) => version.storage).length !== 1) {
+    errors.push(invalidValue('spec.versions', versions, 'must have exactly one version marked as storage version'));
+  }
+  return errors;
+}
+
+function validateVersion(version: DefinitionVersion, path: string): StatusCause[] {
+  const errors: StatusCause[] = [];
+  const wrong = dns1035LabelErrors(version.name ?? '');
+  if (wrong.length > 0) errors.push(invalidValue(`${path}.name`, version.name ?? '', wrong.join(',')));
+  if (version.deprecationWarning !== undefined) errors.push(...validateDeprecation(version, path));
+  const schema = version.schema?.openAPIV3Schema;
+  const schemaPath = `${path}.schema.openAPIV3Schema`;
+  if (schema === undefined) errors.push(requiredValue(schemaPath));
+  else errors.push(...validateRootSchema(schema, schemaPath, version.subresources?.status !== undefined));
+  if (version.subresources?.scale) errors.push(...validateScale(version.subresources.scale, `${path}.subresources`));
+  version.additionalPrinterColumns?.forEach((column, i) => {
+    errors.push(...validateColumn(column, `${path}.additionalPrinterColumns[${i}]`));
+  });
+  return [...errors, ...validateSelectableFields(version, `${path}.selectableFields`)];
+}
+
+function validateDeprecation(version: DefinitionVersion, path: string): StatusCause[] {
+  const text = version.deprecationWarning ?? '';
+  const wrong = version.deprecated
+    ? [
+        ...(text.length > 256 ? ['must be <= 256 characters long'] : []),
+        ...(text === '' ? ['must not be an empty string'] : []),
+        ...(/\p{C}/u.test(text) ? ['must only contain printable UTF-8 characters'] : []),
+      ]
+    : ['can only be set for deprecated versions'];
+  return wrong.map((reason) => invalidValue(`${path}.deprecationWarning`, text, reason));
+}
+
+function validateScale(scale: DefinitionScale, path: string): StatusCause[] {
+  const { specReplicasPath: spec = '', statusReplicasPath: status = '', labelSelectorPath: selector = '' } = scale;
+  const check = (text: string, field: string, roots: readonly string[], where: string): StatusCause[] => {
+    const at = `${path}.scale.${field}`;
+    if (!text.startsWith('.')) return [invalidValue(at, text, 'must be a simple json path starting with .')];
+    if (roots.some((root) => text.startsWith(root))) return [];
+    return [invalidValue(at, text, `should be a json path under ${where}`)];
+  };
+  return [
+    ...(spec
+      ? check(spec, 'specReplicasPath', ['.spec.'], '.spec')
+      : [requiredValue(`${path}.scale.specReplicasPath`)]),
+    ...(status
+      ? check(status, 'statusReplicasPath', ['.status.'], '.status')
+      : [requiredValue(`${path}.scale.statusReplicasPath`)]),
+    ...(selector ? check(selector, 'labelSelectorPath', ['.spec.', '.status.'], 'either .spec or .status') : []),
+  ];
+}
+
+const columnTypes = ['boolean', 'date', 'integer', 'number', 'string'];
+const columnFormats = ['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password'];
+
+function validateColumn(column: DefinitionColumn, path: string): StatusCause[] {
+  const errors: StatusCause[] = [];
+  if (!column.name) errors.push(requiredValue(`${path}.name`));
+  const oneOf = `must be one of ${columnTypes.join(',')}`;
+  if (!column.type) errors.push(requiredValue(`${path}.type`, oneOf));
+  else if (!columnTypes.includes(column.type)) errors.push(invalidValue(`${path}.type`, column.type, oneOf));
+  if (column.format && !columnFormats.includes(column.format)) {
+    errors.push(invalidValue(`${path}.format`, column.format, `must be one of ${columnFormats.join(',')}`));
+  }
+  const jsonPath = column.jsonPath ?? '';
+  const at = `${path}.JSONPath`;
+  if (jsonPath === '') errors.push(requiredValue(at));
+  else if (!jsonPath.startsWith('.')) {
+    errors.push(invalidValue(at, jsonPath, 'must be a simple json path starting with .'));
+  } else errors.push(...parseErrors(jsonPath, at));
+  return errors;
+}
+
+function parseErrors(jsonPath: string, path: string): StatusCause[] {
+  try {
+    compileJsonPath(jsonPath);
+    return [];
+  } catch (error) {
+    if (!(error instanceof JsonPathError)) throw error;
+    return [invalidValue(path, jsonPath, error.message)];
+  }
+}
+
+const maxSelectableFields = 8;
+
+function validateSelectableFields(version: DefinitionVersion, path: string): StatusCause[] {
+  const fields = version.selectableFields ?? [];
+  const seen = new Set<string>();
+  const errors = fields.flatMap((field, i) => {
+    const jsonPath = field.jsonPath ?? '';
+    const at = `${path}[${i}].jsonPath`;
+    if (jsonPath === '') return [requiredValue(at)];
+    if (seen.has(jsonPath))
+      return [{ reason: 'FieldValueDuplicate', message: `Duplicate value: "${jsonPath}"`, field: at }];
+    seen.add(jsonPath);
+    return selectableErrors(version, jsonPath, at);
+  });
+  if (fields.length <= maxSelectableFields) return errors;
+  const message = `Too many: ${fields.length}: must have at most ${maxSelectableFields} items`;
+  return [...errors, { reason: 'FieldValueTooMany', message, field: path }];
+}
+
+function selectableErrors(version: DefinitionVersion, jsonPath: string, at: string): StatusCause[] {
+  if (!/^(\.[^.[\]]+)+$/.test(jsonPath)) return [invalidValue(at, jsonPath, 'is an invalid path')];
+  const steps = jsonPath.slice(1).split('.');
+  if (steps[0] === 'metadata') return [invalidValue(at, jsonPath, 'must not point to fields in metadata')];
+  let schema = version.schema?.openAPIV3Schema;
+  for (const step of steps) {
+    schema = schema?.properties && Object.hasOwn(schema.properties, step) ? schema.properties[step] : undefined;
+  }
+  if (schema === undefined) return [invalidValue(at, jsonPath, 'is an invalid path')];
+  const simple = schema.type === 'string' || schema.type === 'boolean' || schema.type === 'integer';
+  if (simple) return [];
+  const reason =
+    'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.';
+  return [invalidValue(at, jsonPath, reason)];
+}
+
+function validateNames(names: DefinitionNames): StatusCause[] {
+  const at = (field: string) => `spec.names.${field}`;
+  const errors: StatusCause[] = [];
+  for (const field of ['plural', 'singular', 'kind', 'listKind'] as const) {
+    const name = names[field] ?? '';
+    const mixed = field === 'kind' || field === 'listKind';
+    const wrong = name === '' ? [] : dns1035LabelErrors(mixed ? name.toLowerCase() : name);
+    if (name === '') errors.push(requiredValue(at(field)));
+    else if (wrong.length > 0) {
+      const detail = wrong.join(',');
+      const hint = mixed ? `may have mixed case, but should otherwise match: ${detail}` : detail;
+      errors.push(invalidValue(at(field), name, hint));
+    }
+  }
+  if (names.kind && names.kind === names.listKind) {
+    errors.push(invalidValue(at('listKind'), names.listKind, 'kind and listKind may not be the same'));
+  }
+  for (const field of ['shortNames', 'categories'] as const) {
+    names[field]?.forEach((name, i) => {
+      const wrong = dns1035LabelErrors(name);
+      if (wrong.length > 0) errors.push(invalidValue(`${at(field)}[${i}]`, name, wrong.join(',')));
+    });
+  }
+  return errors;
+}
+
+function validateConversion(spec: DefinitionSpec): StatusCause[] {
+  const { strategy = '', webhook } = spec.conversion ?? { strategy: 'None' };
+  const at = 'spec.conversion';
+  const known = ['None', 'Webhook'];
+  if (strategy === '') return [requiredValue(`${at}.strategy`)];
+  if (!known.includes(strategy)) return [unsupportedValue(`${at}.strategy`, strategy, known)];
+  if (strategy === 'Webhook') {
+    const reason = 'conversion by webhook is not supported by this API server yet: use None, or serve one version';
+    return [invalidValue(`${at}.strategy`, strategy, reason)];
+  }
+  if (webhook === undefined) return [];
+  return [forbiddenValue(`${at}.webhookClientConfig`, 'should not be set when strategy is not set to Webhook')];
+}
+
+function validateStoredVersions(crd: CustomResourceDefinition): StatusCause[] {
+  const stored = crd.status?.storedVersions ?? [];
+  const at = 'status.storedVersions';
+  const versions = crd.spec?.versions ?? [];
+  if (stored.length === 0) return [invalidValue(at, stored, 'must have at least one stored version')];
+  const names = new Set(versions.map((version) => version.name));
+  return stored.flatMap((name, i) => {
+    if (names.has(name)) return [];
+    const reason =
+      `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a ` +
+      `storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`;
+    return [invalidValue(`${at}[${i}]`, name, reason)];
+  });
+}
+
+function validateImmutable(spec: DefinitionSpec, old: CustomResourceDefinition): StatusCause[] {
+  const before = old.spec ?? {};
+  const established = old.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True');
+  const fixed: [string, unknown, unknown][] = [
+    ['spec.group', spec.group, before.group],
+    ['spec.names.plural', spec.names?.plural, before.names?.plural],
+  ];
+  if (established) {
+    fixed.unshift(['spec.scope', spec.scope, before.scope], ['spec.names.kind', spec.names?.kind, before.names?.kind]);
+  }
+  return fixed
+    .filter(([, value, original]) => !equalJson(value, original))
+    .map(([field, value]) => invalidValue(field, value, 'field is immutable'));
+}

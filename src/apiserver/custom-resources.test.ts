@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Transport } from '../client/index.ts';
+import type { Fields, KubeObject } from '../machinery/index.ts';
+import { type ApiServer, startApiServer } from './index.ts';
+
+let server: ApiServer;
+let transport: Transport;
+
+beforeAll(async () => {
+  server = await startApiServer();
+  transport = server.transport();
+});
+afterAll(() => server.stop());
+
+const CRDS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+
+const post = (path: string, body: unknown) => transport.request({ method: 'POST', path, body }) as Promise<KubeObject>;
+const get = (path: string) => transport.request({ method: 'GET', path }) as Promise<KubeObject>;
+const merge = (path: string, body: unknown) =>
+  transport.request({
+    method: 'PATCH',
+    path,
+    body,
+    contentType: 'application/merge-patch+json',
+  }) as Promise<KubeObject>;
+
+function definition(kind: string, spec: Fields): KubeObject {
+  const plural = `${kind.toLowerCase()}s`;
+  const names = { plural, singular: kind.toLowerCase(), kind };
+  const schema = {
+    openAPIV3Schema: {
+      type: 'object',
+      properties: { spec, status: { type: 'object', properties: { seen: { type: 'integer' } } } },
+    },
+  };
+  const version = { served: true, schema, subresources: { status: {} } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.example.com` },
+    spec: {
+      group: 'example.com',
+      scope: 'Namespaced',
+      names,
+      versions: [
+        { ...version, name: 'v1', storage: true },
+        { ...version, name: 'v1beta1', storage: false },
+      ],
+    },
+  };
+}
+
+/** Asks until the answer is right: what happens between is the server's own business, and takes milliseconds. */
+async function eventually<T>(ask: () => Promise<T>, right: (answer: T | unknown) => boolean): Promise<void> {
+  for (const end = Date.now() + 5_000; ; await sleep(5)) {
+    const answer = await ask().catch((error: unknown) => error);
+    if (right(answer)) return;
+    if (Date.now() > end) throw new Error(`still ${JSON.stringify(answer)}`);
+  }
+}
+
+const isGone = (answer: unknown): boolean => (answer as { code?: number }).code === 404;
+const isList = (answer: unknown): boolean => Array.isArray((answer as { items?: unknown }).items);
+
+async function install(kind: string, spec: Fields): Promise<string> {
+  await post(CRDS, definition(kind, spec));
+  const path = `/apis/example.com/v1/namespaces/default/${kind.toLowerCase()}s`;
+  await eventually(() => get(path), isList);
+  return path;
+}
+
+test('a custom resource is pruned, defaulted, validated and served in every version', async () => {
+  const properties = { size: { type: 'integer', default: 3, maximum: 9 }, color: { type: 'string' } };
+  const path = await install('Widget', { type: 'object', properties });
+  const widget = {
+    apiVersion: 'example.com/v1',
+    kind: 'Widget',
+    metadata: { name: 'x' },
+    spec: { bogus: 1 },
+    status: { seen: 1 },
+  };
+  const created = await post(path, widget);
+  expect(created['spec']).toEqual({ size: 3 });
+  expect(created['status']).toBeUndefined();
+  expect(created.metadata.generation).toBe(1);
+
+  const other = await get(`${path.replace('/v1/', '/v1beta1/')}/x`);
+  expect(other).toMatchObject({ apiVersion: 'example.com/v1beta1', spec: { size: 3 } });
+
+  await expect(merge(`${path}/x`, { spec: { size: 10 } })).rejects.toMatchObject({
+    code: 422,
+    message: expect.stringContaining('Widget.example.com "x" is invalid: spec.size: Invalid value: 10'),
+  });
+  const strategic = {
+    method: 'PATCH' as const,
+    path: `${path}/x`,
+    body: {},
+    contentType: 'application/strategic-merge-patch+json',
+  };
+  await expect(transport.request(strategic)).rejects.toMatchObject({ code: 415 });
+
+  const status = await merge(`${path}/x/status`, { spec: { size: 1 }, status: { seen: 2 } });
+  expect(status).toMatchObject({ spec: { size: 3 }, status: { seen: 2 }, metadata: { generation: 1 } });
+  const changed = await merge(`${path}/x`, { spec: { size: 4 }, status: { seen: 5 } });
+  expect(changed).toMatchObject({ spec: { size: 4 }, status: { seen: 2 }, metadata: { generation: 2 } });
+});
+
+test('a new default shows on objects that were stored before it', async () => {
+  const path = await install('Gadget', { type: 'object', properties: { a: { type: 'string' } } });
+  await post(path, { apiVersion: 'example.com/v1', kind: 'Gadget', metadata: { name: 'x' }, spec: {} });
+  const crd = await get(`${CRDS}/gadgets.example.com`);
+  const next = definition('Gadget', { type: 'object', properties: { a: { type: 'string', default: 'new' } } });
+  const body = { ...crd, spec: next.spec };
+  await transport.request({ method: 'PUT', path: `${CRDS}/gadgets.example.com`, body });
+  await eventually(
+    () => get(`${path}/x`),
+    (answer) => (answer as KubeObject).spec?.['a'] === 'new',
+  );
+});
+
+test('a removed definition takes its objects and its paths with it', async () => {
+  const path = await install('Thing', { type: 'object', 'x-kubernetes-preserve-unknown-fields': true });
+  const held = {
+    apiVersion: 'example.com/v1',
+    kind: 'Thing',
+    metadata: { name: 'held', finalizers: ['example.com/x'] },
+  };
+  await post(path, held);
+  await post(path, { ...held, metadata: { name: 'free' } });
+  await transport.request({ method: 'DELETE', path: `${CRDS}/things.example.com` });
+  await eventually(() => get(`${path}/free`), isGone);
+  expect((await get(`${path}/held`)).metadata.deletionTimestamp).toBeDefined();
+  await expect(post(path, { ...held, metadata: { name: 'late' } })).rejects.toMatchObject({ code: 405 });
+
+  await merge(`${path}/held`, { metadata: { finalizers: null } });
+  await eventually(() => get(`${CRDS}/things.example.com`), isGone);
+  await eventually(() => get(path), isGone);
+  await eventually(
+    () => get('/apis/example.com/v1'),
+    (answer) => !JSON.stringify(answer).includes('things'),
+  );
+});

@@ -1,0 +1,62 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
+import type { RequestInfo } from '../contracts.ts';
+import type { Documents } from './documents.ts';
+import { type HealthCheck, serveHealth } from './health.ts';
+import type { Metrics } from './metrics.ts';
+import { sendBytes } from './respond.ts';
+
+/** What is served beside resources: health, metrics, discovery, OpenAPI, and the keys of service account tokens. */
+export interface OtherPaths {
+  checks: readonly HealthCheck[];
+  documents: Documents;
+  metrics: Metrics;
+  tokens: ServiceAccountTokens;
+}
+
+/** Answers a path that is no resource; false when there is nothing at it. */
+export function serveOtherPath(
+  { checks, documents, metrics, tokens }: OtherPaths,
+  info: RequestInfo,
+  query: URLSearchParams,
+  request: IncomingMessage,
+  response: ServerResponse,
+): boolean {
+  const { path, verb } = info;
+  if (verb !== 'get' && verb !== 'head') return false;
+  if (serveHealth(path, query, response, checks)) return true;
+  if (path === '/metrics') {
+    sendBytes(response, 200, 'text/plain; version=0.0.4; charset=utf-8', Buffer.from(metrics.render()));
+    return true;
+  }
+  if (path === '/openid/v1/jwks') return sendJson(response, 'application/jwk-set+json', tokens.jwks);
+  if (path === '/.well-known/openid-configuration') return sendJson(response, 'application/json', tokens.configuration);
+  if (path === '/') return sendJson(response, 'application/json', { paths: ROOT_PATHS });
+  const document = documents.reply(path, request.headers.accept);
+  if (!document) return false;
+  response.setHeader('etag', document.etag);
+  response.setHeader('vary', 'Accept');
+  if (query.has('hash')) response.setHeader('cache-control', 'public, max-age=31536000, immutable');
+  if (request.headers['if-none-match']?.split(/,\s*/).includes(document.etag)) {
+    response.writeHead(304);
+    response.end();
+  } else sendBytes(response, 200, document.contentType, document.body);
+  return true;
+}
+
+const ROOT_PATHS = [
+  '/api',
+  '/apis',
+  '/healthz',
+  '/livez',
+  '/metrics',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/readyz',
+  '/version',
+];
+
+function sendJson(response: ServerResponse, contentType: string, value: object): true {
+  sendBytes(response, 200, contentType, Buffer.from(JSON.stringify(value)));
+  return true;
+}

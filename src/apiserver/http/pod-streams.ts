@@ -1,0 +1,56 @@
+import type { ContainerRef, PodStreams } from '../../client/index.ts';
+import { badRequest, type KubeObject, notFound } from '../../machinery/index.ts';
+import type { RequestInfo } from '../contracts.ts';
+import type { Store } from '../store/store.ts';
+
+const PODS = { group: '', resource: 'pods' };
+
+/** The agents that run pods, by the name of their node. */
+export interface Nodes {
+  connect(name: string, streams: PodStreams): () => void;
+  /** The agent that runs the pod a request names. Throws ApiError 404 or 400. */
+  streamsFor(store: Store, info: RequestInfo): { pod: KubeObject; streams: PodStreams };
+}
+
+export function createNodes(): Nodes {
+  const nodes = new Map<string, PodStreams>();
+  return {
+    connect(name, streams) {
+      nodes.set(name, streams);
+      return () => {
+        if (nodes.get(name) === streams) nodes.delete(name);
+      };
+    },
+    streamsFor(store, { namespace, name }) {
+      const pod = store.cache(PODS).entries.get(namespace, name)?.object;
+      if (!pod) throw notFound(PODS, name);
+      const node = String(pod.spec?.['nodeName'] ?? '');
+      if (node === '') throw badRequest(`pod ${name} does not have a host assigned`);
+      const streams = nodes.get(node);
+      if (!streams) throw badRequest(`the agent of node ${node}, which runs pod ${name}, is not connected`);
+      return { pod, streams };
+    },
+  };
+}
+
+/** The container that a request is about: the one it names, or the pod's only one. Throws ApiError 400. */
+export function containerOf(pod: KubeObject, query: URLSearchParams): ContainerRef {
+  const { name, namespace = '' } = pod.metadata;
+  const names = (field: string): string[] =>
+    ((pod.spec?.[field] as { name: string }[] | undefined) ?? []).map((container) => container.name);
+  const main = names('containers');
+  const others = [...names('initContainers'), ...names('ephemeralContainers')];
+  const wanted = query.get('container') ?? '';
+  if (wanted !== '') {
+    if (![...main, ...others].includes(wanted)) throw badRequest(`container ${wanted} is not valid for pod ${name}`);
+    return { namespace, pod: name, container: wanted };
+  }
+  const preferred = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
+  if (preferred && main.includes(preferred)) return { namespace, pod: name, container: preferred };
+  if (main.length !== 1) {
+    const init = names('initContainers');
+    const extra = init.length > 0 ? ` or one of the init containers: [${init.join(' ')}]` : '';
+    throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${main.join(' ')}]${extra}`);
+  }
+  return { namespace, pod: name, container: main[0] ?? '' };
+}

@@ -1,0 +1,126 @@
+import type { ServerResponse } from 'node:http';
+import { ApiError } from '../../machinery/index.ts';
+import type { WatchItem } from '../cache/watch.ts';
+import type { Registration } from '../registry/registration.ts';
+import { bookmarkObject } from '../rest/envelope.ts';
+import type { Outcome } from '../rest/request.ts';
+import { drained } from './drained.ts';
+import type { Negotiated } from './negotiate.ts';
+import { type IncludeObject, partialMetadata, tableHead, tableOf } from './shapes.ts';
+
+/** Changes that one turn of a watcher looks at, so that many watchers share the process fairly. */
+const BATCH = 256;
+/** How often an idle watcher is told how far it has come, in milliseconds (upstream: about a minute). */
+const BOOKMARK_INTERVAL = 60_000;
+
+const OPEN: Record<string, Buffer> = Object.fromEntries(
+  ['ADDED', 'MODIFIED', 'DELETED'].map((type) => [type, Buffer.from(`{"type":"${type}","object":`)]),
+);
+const CLOSE = Buffer.from('}\n');
+
+type ObjectItem = Exclude<WatchItem, { type: 'BOOKMARK' }>;
+
+/** Renders the events of one watch; every watcher that wants the same gets the same buffer. */
+function createFrames(registration: Registration, negotiated: Negotiated, include: IncludeObject) {
+  const { shape, version } = negotiated;
+  const variant = `${registration.apiVersion} ${shape} ${version} ${include}`;
+  let columns = true;
+
+  function body(item: ObjectItem, withColumns: boolean): Buffer {
+    const entry = registration.view(item.entry);
+    if (shape === 'object') return entry.bytes;
+    if (shape === 'metadata') return Buffer.from(partialMetadata(entry, version));
+    return Buffer.from(tableOf(registration, entry, include, version, withColumns));
+  }
+
+  function render(item: ObjectItem, withColumns: boolean): Buffer {
+    return Buffer.concat([OPEN[item.type] as Buffer, body(item, withColumns), CLOSE]);
+  }
+
+  function bookmark(item: WatchItem & { type: 'BOOKMARK' }): Buffer {
+    const { apiVersion, served } = registration;
+    const object = bookmarkObject(apiVersion, served.kind, item);
+    if (shape === 'object') return Buffer.from(`{"type":"BOOKMARK","object":${JSON.stringify(object)}}\n`);
+    const metadata = object['metadata'] as object;
+    const partial = { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata };
+    if (shape === 'metadata') return Buffer.from(`{"type":"BOOKMARK","object":${JSON.stringify(partial)}}\n`);
+    const head = tableHead(registration, metadata, version, columns);
+    columns = false;
+    return Buffer.from(`{"type":"BOOKMARK","object":${head}${JSON.stringify({ cells: [], object: partial })}]}}\n`);
+  }
+
+  return (item: WatchItem): Buffer => {
+    if (item.type === 'BOOKMARK') return bookmark(item);
+    const withColumns = shape === 'table' && columns;
+    columns = false;
+    const { source } = item;
+    if (!source || withColumns) return render(item, withColumns);
+    const key = `${item.type} ${variant}`;
+    let frame = source.frames?.get(key);
+    if (!frame) {
+      frame = render(item, false);
+      source.frames ??= new Map();
+      source.frames.set(key, frame);
+    }
+    return frame;
+  };
+}
+
+/**
+ * Streams a watch until it times out, the client goes, the server stops, or the watcher falls off the ring.
+ * A slow client is never sent more than its connection takes: its cursor waits.
+ */
+export async function streamWatch(
+  response: ServerResponse,
+  outcome: Outcome & { kind: 'watch' },
+  negotiated: Negotiated,
+  include: IncludeObject,
+  stopped: AbortSignal,
+): Promise<void> {
+  const { watch, registration } = outcome;
+  const frameOf = createFrames(registration, negotiated, include);
+  let ended = false;
+  let wake = (): void => {};
+  const end = (): void => {
+    ended = true;
+    wake();
+  };
+  const timeout = setTimeout(end, outcome.timeoutSeconds * 1000);
+  let bookmarkDue = false;
+  const bookmarks = setInterval(() => {
+    bookmarkDue = outcome.bookmarks;
+    wake();
+  }, BOOKMARK_INTERVAL);
+  response.on('close', end);
+  stopped.addEventListener('abort', end);
+  watch.onReady(() => wake());
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.flushHeaders();
+  try {
+    while (!ended) {
+      const items = watch.pull(BATCH);
+      if (bookmarkDue && !watch.behind) items.push(watch.bookmark());
+      if (!watch.behind) bookmarkDue = false;
+      if (items.length > 0 && !response.write(Buffer.concat(items.map(frameOf)))) {
+        await drained(response);
+      }
+      if (ended || watch.behind) {
+        // Lets other watchers and requests have their turn.
+        if (!ended) await new Promise(setImmediate);
+        continue;
+      }
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    response.write(`{"type":"ERROR","object":${JSON.stringify(error.toStatus())}}\n`);
+  } finally {
+    clearTimeout(timeout);
+    clearInterval(bookmarks);
+    stopped.removeEventListener('abort', end);
+    watch.close();
+    response.end();
+  }
+}

@@ -1,0 +1,3 @@
+export type { ObjectReader, UserInfo } from './contracts.ts';
+export type { ApiServer, ApiServerOptions } from './options.ts';
+export { startApiServer } from './server.ts';

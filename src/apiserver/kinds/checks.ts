@@ -1,0 +1,92 @@
+import {
+  type Fields,
+  forbiddenValue,
+  invalidValue,
+  isFields,
+  labelValueErrors,
+  portNameErrors,
+  portNumberErrors,
+  qualifiedNameErrors,
+  requiredValue,
+  type StatusCause,
+  unsupportedValue,
+} from '../../machinery/index.ts';
+import { mapAt, numberAt, objectsAt, textAt, textsAt } from './fields.ts';
+
+/** Turns what is wrong with a value into causes at its field. */
+export function invalidAll(field: string, value: unknown, details: readonly string[]): StatusCause[] {
+  return details.map((detail) => invalidValue(field, value, detail));
+}
+
+/** A number that may not be negative; one that is not there is fine. */
+export function nonNegative(fields: Fields | undefined, key: string, path: string): StatusCause[] {
+  const value = numberAt(fields, key);
+  return value !== undefined && value < 0
+    ? [invalidValue(`${path}.${key}`, value, 'must be greater than or equal to 0')]
+    : [];
+}
+
+/** A field that must be one of a few values. */
+export function oneOf(
+  fields: Fields | undefined,
+  key: string,
+  path: string,
+  supported: readonly string[],
+): StatusCause[] {
+  const value = textAt(fields, key);
+  if (value === '') return [requiredValue(`${path}.${key}`)];
+  return supported.includes(value) ? [] : [unsupportedValue(`${path}.${key}`, value, supported)];
+}
+
+/** The syntax of labels, and of maps that select by them. */
+export function labelErrors(labels: Readonly<Record<string, string>>, path: string): StatusCause[] {
+  return Object.entries(labels).flatMap(([key, value]) => [
+    ...invalidAll(path, key, qualifiedNameErrors(key)),
+    ...invalidAll(path, value, labelValueErrors(value)),
+  ]);
+}
+
+/** The syntax of a LabelSelector. */
+export function selectorErrors(selector: Fields, path: string): StatusCause[] {
+  const errors = labelErrors(mapAt(selector, 'matchLabels'), `${path}.matchLabels`);
+  objectsAt(selector, 'matchExpressions').forEach((expression, index) => {
+    errors.push(...expressionErrors(expression, `${path}.matchExpressions[${index}]`));
+  });
+  return errors;
+}
+
+function expressionErrors(expression: Fields, path: string): StatusCause[] {
+  const errors: StatusCause[] = [];
+  const operator = textAt(expression, 'operator');
+  const values = textsAt(expression, 'values');
+  if (operator === 'In' || operator === 'NotIn') {
+    if (values.length === 0) {
+      errors.push(requiredValue(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+    }
+  } else if (operator === 'Exists' || operator === 'DoesNotExist') {
+    if (values.length > 0) {
+      const detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
+      errors.push(forbiddenValue(`${path}.values`, detail));
+    }
+  } else errors.push(invalidValue(`${path}.operator`, operator, 'not a valid selector operator'));
+  const key = textAt(expression, 'key');
+  errors.push(...invalidAll(`${path}.key`, key, qualifiedNameErrors(key)));
+  values.forEach((value, index) => {
+    errors.push(...invalidAll(`${path}.values[${index}]`, value, labelValueErrors(value)));
+  });
+  return errors;
+}
+
+/** A port given by its number or name. */
+export function portErrors(port: unknown, path: string): StatusCause[] {
+  if (typeof port === 'string') return invalidAll(path, port, portNameErrors(port));
+  const number = typeof port === 'number' ? port : 0;
+  return invalidAll(path, number, portNumberErrors(number));
+}
+
+/** True if the value is there and not an empty list, map or string. */
+export function isGiven(value: unknown): boolean {
+  if (value === undefined || value === null || value === '') return false;
+  if (Array.isArray(value)) return value.length > 0;
+  return !isFields(value) || Object.keys(value).length > 0;
+}

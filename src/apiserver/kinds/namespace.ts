@@ -1,0 +1,35 @@
+import { invalidValue, qualifiedNameErrors } from '../../machinery/index.ts';
+import type { KindStrategy } from '../contracts.ts';
+import { invalidAll } from './checks.ts';
+import { ensureObject, textsAt } from './fields.ts';
+
+const nameLabel = 'kubernetes.io/metadata.name';
+const kubernetesFinalizer = 'kubernetes';
+
+/** Namespaces carry their name as a label, and spec.finalizers, which only the finalize subresource changes. */
+export const namespaceStrategy: KindStrategy = {
+  applyDefaults({ metadata }) {
+    if (metadata.name) metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name };
+  },
+  prepareForCreate(namespace) {
+    const spec = ensureObject(namespace, 'spec');
+    const finalizers = textsAt(spec, 'finalizers');
+    spec['finalizers'] = finalizers.includes(kubernetesFinalizer) ? finalizers : [...finalizers, kubernetesFinalizer];
+    namespace.status = { phase: 'Active' };
+  },
+  prepareForUpdate(namespace, old) {
+    const spec = ensureObject(namespace, 'spec');
+    const finalizers = old.spec?.['finalizers'];
+    if (finalizers === undefined) delete spec['finalizers'];
+    else spec['finalizers'] = finalizers;
+  },
+  validate(namespace) {
+    return textsAt(namespace.spec, 'finalizers').flatMap((name) => {
+      const errors = invalidAll('spec.finalizers', name, qualifiedNameErrors(name));
+      const qualified = name.includes('/') || name === kubernetesFinalizer;
+      if (qualified) return errors;
+      const detail = 'name is neither a standard finalizer name nor is it fully qualified';
+      return [...errors, invalidValue('spec.finalizers', name, detail)];
+    });
+  },
+};

@@ -1,0 +1,39 @@
+import type { KindStrategy } from '../contracts.ts';
+import { configMapStrategy, secretStrategy } from './config.ts';
+import { endpointSliceStrategy } from './endpoint-slice.ts';
+import { eventStrategy } from './event.ts';
+import { ingressStrategy } from './ingress.ts';
+import { leaseStrategy } from './lease.ts';
+import { namespaceStrategy } from './namespace.ts';
+import { podStrategy } from './pod.ts';
+import { priorityClassStrategy } from './priority-class.ts';
+import { clusterRoleBindingStrategy, clusterRoleStrategy, roleBindingStrategy, roleStrategy } from './rbac.ts';
+import { serviceStrategy } from './service.ts';
+import { deploymentStrategy, replicaSetStrategy } from './workloads.ts';
+
+const strategies: ReadonlyMap<string, KindStrategy> = new Map([
+  ['/ConfigMap', configMapStrategy],
+  ['/Event', eventStrategy],
+  ['/Namespace', namespaceStrategy],
+  ['/Pod', podStrategy],
+  ['/Secret', secretStrategy],
+  ['/Service', serviceStrategy],
+  ['apps/Deployment', deploymentStrategy],
+  ['apps/ReplicaSet', replicaSetStrategy],
+  ['coordination.k8s.io/Lease', leaseStrategy],
+  ['discovery.k8s.io/EndpointSlice', endpointSliceStrategy],
+  ['networking.k8s.io/Ingress', ingressStrategy],
+  ['rbac.authorization.k8s.io/ClusterRole', clusterRoleStrategy],
+  ['rbac.authorization.k8s.io/ClusterRoleBinding', clusterRoleBindingStrategy],
+  ['rbac.authorization.k8s.io/Role', roleStrategy],
+  ['rbac.authorization.k8s.io/RoleBinding', roleBindingStrategy],
+  ['scheduling.k8s.io/PriorityClass', priorityClassStrategy],
+]);
+
+/**
+ * The strategy of a built-in kind: its defaults, what it checks beyond its schema and its metadata, and what it sets
+ * on create and keeps on update. undefined for a kind that has nothing of its own.
+ */
+export function strategyFor(group: string, kind: string): KindStrategy | undefined {
+  return strategies.get(`${group}/${kind}`);
+}

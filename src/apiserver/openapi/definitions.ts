@@ -1,0 +1,199 @@
+import {
+  builtinSchemaByName,
+  builtinTypeName,
+  groupOf,
+  kindOfType,
+  qualifiedTypeName,
+  type Schema,
+  versionOf,
+} from '../../machinery/index.ts';
+import type { ServedResource } from '../contracts.ts';
+import { describeField, describeType } from './descriptions.ts';
+import { customSchemaName, operationsOf } from './operations.ts';
+import { simplified } from './simplify.ts';
+
+export type OpenApiVersion = 'v2' | 'v3';
+export type JsonSchema = Record<string, unknown>;
+
+const REFERENCE = { v2: '#/definitions/', v3: '#/components/schemas/' } as const;
+
+/** What a field may say beside the type that it refers to. */
+const ADDITIONS = [
+  'default',
+  'nullable',
+  'x-kubernetes-list-type',
+  'x-kubernetes-list-map-keys',
+  'x-kubernetes-map-type',
+  'x-kubernetes-patch-strategy',
+  'x-kubernetes-patch-merge-key',
+] as const satisfies readonly (keyof Schema)[];
+
+/** Types whose JSON is not an object with fields, as the two versions of OpenAPI show them. */
+const SPECIAL: Record<OpenApiVersion, Record<string, JsonSchema>> = {
+  v2: {
+    'api.resource.Quantity': { type: 'string' },
+    'util.intstr.IntOrString': { type: 'string', format: 'int-or-string' },
+  },
+  v3: {
+    'api.resource.Quantity': { oneOf: [{ type: 'string' }, { type: 'number' }] },
+    'util.intstr.IntOrString': { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
+  },
+};
+
+/** The named schemas that a set of resources needs, and everything that these refer to, by their full names. */
+export function definitionsOf(resources: readonly ServedResource[], version: OpenApiVersion): Map<string, JsonSchema> {
+  const writer = createWriter(version);
+  for (const resource of resources) {
+    if (resource.custom) writer.custom(resource);
+    for (const { body, answer } of operationsOf(resource)) {
+      for (const name of [body?.schema, answer]) if (name) writer.builtIn(name);
+    }
+  }
+  return writer.finish();
+}
+
+/** The name under which a document defines a schema that an operation names. */
+export function definitionName(name: string): string {
+  return builtinSchemaByName(name) ? qualifiedTypeName(name) : name;
+}
+
+export function referenceTo(name: string, version: OpenApiVersion): JsonSchema {
+  return { $ref: REFERENCE[version] + definitionName(name) };
+}
+
+interface Writer {
+  /** Adds a built-in type, unless the name is not one. */
+  builtIn(type: string): void;
+  custom(resource: ServedResource): void;
+  finish(): Map<string, JsonSchema>;
+}
+
+function createWriter(version: OpenApiVersion): Writer {
+  const definitions = new Map<string, JsonSchema>();
+  const queued = new Set<string>();
+
+  /** A reference to a built-in type, which will be defined too. */
+  const reference = (type: string): JsonSchema => {
+    queued.add(type);
+    return referenceTo(type, version);
+  };
+  const render = (schema: Schema, description?: string): JsonSchema => {
+    const type = builtinTypeName(schema);
+    const text = description === undefined ? {} : { description };
+    if (type === undefined) return { ...text, ...renderPlain(schema, render) };
+    const additions = additionsTo(schema, builtinSchemaByName(type));
+    const bare = reference(type);
+    if (Object.keys(additions).length === 0 && description === undefined) return bare;
+    return version === 'v2' ? { ...bare, ...text, ...additions } : { allOf: [bare], ...text, ...additions };
+  };
+  const define = (type: string): void => {
+    const schema = builtinSchemaByName(type);
+    if (schema) definitions.set(qualifiedTypeName(type), renderType(type, schema, version, render));
+  };
+
+  return {
+    builtIn: (type) => {
+      if (builtinSchemaByName(type)) queued.add(type);
+    },
+    custom: (resource) => {
+      const name = customSchemaName(resource);
+      const { group, version: apiVersion, kind } = resource;
+      const schema = version === 'v2' ? simplified(resource.schema) : resource.schema;
+      const properties = Object.entries(schema.properties ?? {}).map(([field, inner]) => {
+        const metadata = field === 'metadata' ? builtinSchemaByName('meta.v1.ObjectMeta') : undefined;
+        return [field, render(metadata ?? inner, inner.description ?? describeField('', field))];
+      });
+      definitions.set(name, {
+        ...renderPlain({ ...schema, properties: undefined }, render),
+        ...(properties.length > 0 ? { properties: Object.fromEntries(properties) } : {}),
+        'x-kubernetes-group-version-kind': [{ group, version: apiVersion, kind }],
+      });
+      definitions.set(`${name}List`, customList(resource, name, version, reference));
+    },
+    finish: () => {
+      // A Set is iterated in the order of insertion, what is added on the way included.
+      for (const type of queued) define(type);
+      return new Map([...definitions].sort(([a], [b]) => (a < b ? -1 : 1)));
+    },
+  };
+}
+
+type Render = (schema: Schema, description?: string) => JsonSchema;
+
+function renderType(type: string, schema: Schema, version: OpenApiVersion, render: Render): JsonSchema {
+  const description = describeType(type);
+  const special = SPECIAL[version][type];
+  if (special) return { description, ...special };
+  const properties = Object.entries(schema.properties ?? {}).map(([field, inner]) => [
+    field,
+    render(inner, describeField(type, field)),
+  ]);
+  const kind = kindOfType(type);
+  return {
+    description,
+    type: schema.type,
+    format: schema.format,
+    ...(properties.length > 0 ? { properties: Object.fromEntries(properties) } : {}),
+    required: schema.required,
+    'x-kubernetes-map-type': schema['x-kubernetes-map-type'],
+    ...(kind
+      ? { 'x-kubernetes-group-version-kind': [{ group: groupOf(kind[0]), version: versionOf(kind[0]), kind: kind[1] }] }
+      : {}),
+  };
+}
+
+/** A schema that is written where it stands: a scalar, a list, a map, or anything of a CRD. */
+function renderPlain(schema: Schema, render: Render): JsonSchema {
+  const out: JsonSchema = {};
+  for (const [key, value] of Object.entries(schema)) {
+    if (value !== undefined) out[key] = renderKeyword(key, value, render);
+  }
+  return out;
+}
+
+function renderKeyword(key: string, value: unknown, render: Render): unknown {
+  switch (key) {
+    case 'properties':
+      return Object.fromEntries(Object.entries(value as Record<string, Schema>).map(([k, v]) => [k, render(v)]));
+    case 'items':
+    case 'not':
+      return render(value as Schema);
+    case 'additionalProperties':
+      return typeof value === 'boolean' ? value : render(value as Schema);
+    case 'allOf':
+    case 'anyOf':
+    case 'oneOf':
+      return (value as readonly Schema[]).map((schema) => render(schema));
+    default:
+      return value;
+  }
+}
+
+function additionsTo(schema: Schema, base: Schema | undefined): JsonSchema {
+  const additions: JsonSchema = {};
+  for (const key of ADDITIONS) {
+    if (schema[key] !== undefined && schema[key] !== base?.[key]) additions[key] = schema[key];
+  }
+  return additions;
+}
+
+function customList(
+  resource: ServedResource,
+  name: string,
+  version: OpenApiVersion,
+  reference: (type: string) => JsonSchema,
+): JsonSchema {
+  const { group, kind } = resource;
+  return {
+    description: `${kind}List is a list of ${kind}`,
+    type: 'object',
+    required: ['items'],
+    properties: {
+      apiVersion: { type: 'string', description: describeField('', 'apiVersion') },
+      items: { type: 'array', items: { $ref: REFERENCE[version] + name } },
+      kind: { type: 'string', description: describeField('', 'kind') },
+      metadata: reference('meta.v1.ListMeta'),
+    },
+    'x-kubernetes-group-version-kind': [{ group, version: resource.version, kind: `${kind}List` }],
+  };
+}

@@ -1,0 +1,44 @@
+import type { PodStreams, Transport } from '../client/index.ts';
+import type { ObjectReader, UserInfo } from './contracts.ts';
+
+/** Where the server writes what an operator should know; pino's shape. */
+export interface ServerLog {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+  error(details: object, message: string): void;
+}
+
+export interface ApiServerOptions {
+  /** Folder for the database and the PKI. Absent: everything is kept in memory and is gone after stop(). */
+  dataDir?: string;
+  /** The port to listen on; a free one is taken when it is in use. Absent or 0: any free port. */
+  port?: number;
+  /** Default 127.0.0.1. */
+  bindAddress?: string;
+  /** IPv4 CIDR from which Services get their cluster IPs. Default 10.96.0.0/16. */
+  serviceClusterIpRange?: string;
+  /** CSV of token,user,uid,"group1,group2" as kube-apiserver's --token-auth-file. */
+  tokenAuthFile?: string;
+  /** Comma-separated list of RBAC, AlwaysAllow and AlwaysDeny. Default 'RBAC'. */
+  authorizationMode?: string;
+  /** PEM bundle that client certificates may also be signed by. */
+  clientCaFile?: string;
+  log?: ServerLog;
+}
+
+export interface ApiServer {
+  /** 'https://127.0.0.1:6443' */
+  readonly url: string;
+  readonly port: number;
+  /** The CA that signed the serving certificate. */
+  readonly caPem: string;
+  /** A kubeconfig (YAML) with a system:masters client certificate; write it with mode 0600. */
+  adminKubeconfig(): string;
+  /** The same handlers without HTTP. Objects it returns are shared with the cache: never change one in place. */
+  transport(user?: UserInfo): Transport;
+  /** Says which agent answers log, exec, attach and port-forward for pods on this node. Returns the way to undo it. */
+  connectNode(name: string, streams: PodStreams): () => void;
+  readonly reader: ObjectReader;
+  /** Ends watches and connections, commits what is pending and closes the store; within a second. */
+  stop(): Promise<void>;
+}

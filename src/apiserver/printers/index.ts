@@ -1,0 +1,1 @@
+export { printerFor } from './printer-for.ts';

@@ -1,0 +1,50 @@
+import { apiVersionOf } from '../../machinery/index.ts';
+import type { TablePrinter } from '../contracts.ts';
+import { leasePrinter, namespacePrinter, nodePrinter, priorityClassPrinter } from './cluster.ts';
+import { configMapPrinter, secretPrinter, serviceAccountPrinter } from './config.ts';
+import { eventPrinter } from './events.ts';
+import {
+  endpointSlicePrinter,
+  endpointsPrinter,
+  ingressClassPrinter,
+  ingressPrinter,
+  servicePrinter,
+} from './network.ts';
+import { podPrinter } from './pods.ts';
+import { bindingPrinter } from './rbac.ts';
+import { column, NAME, table } from './table.ts';
+import { controllerRevisionPrinter, deploymentPrinter, replicaSetPrinter } from './workloads.ts';
+
+/** What kinds without columns of their own show, roles and CRDs among them. */
+const plainPrinter = table([NAME, column('Created At', 'When the object was created.', 'date')], (object) => [
+  object.metadata.name,
+  object.metadata.creationTimestamp ?? '',
+]);
+
+const printers: ReadonlyMap<string, TablePrinter> = new Map([
+  ['apps/v1 ControllerRevision', controllerRevisionPrinter],
+  ['apps/v1 Deployment', deploymentPrinter],
+  ['apps/v1 ReplicaSet', replicaSetPrinter],
+  ['coordination.k8s.io/v1 Lease', leasePrinter],
+  ['discovery.k8s.io/v1 EndpointSlice', endpointSlicePrinter],
+  ['events.k8s.io/v1 Event', eventPrinter],
+  ['networking.k8s.io/v1 Ingress', ingressPrinter],
+  ['networking.k8s.io/v1 IngressClass', ingressClassPrinter],
+  ['rbac.authorization.k8s.io/v1 ClusterRoleBinding', bindingPrinter],
+  ['rbac.authorization.k8s.io/v1 RoleBinding', bindingPrinter],
+  ['scheduling.k8s.io/v1 PriorityClass', priorityClassPrinter],
+  ['v1 ConfigMap', configMapPrinter],
+  ['v1 Endpoints', endpointsPrinter],
+  ['v1 Event', eventPrinter],
+  ['v1 Namespace', namespacePrinter],
+  ['v1 Node', nodePrinter],
+  ['v1 Pod', podPrinter],
+  ['v1 Secret', secretPrinter],
+  ['v1 Service', servicePrinter],
+  ['v1 ServiceAccount', serviceAccountPrinter],
+]);
+
+/** The columns that kubectl shows of a built-in kind, as kube-apiserver prints it; name and creation time for others. */
+export function printerFor(group: string, version: string, kind: string): TablePrinter {
+  return printers.get(`${apiVersionOf(group, version)} ${kind}`) ?? plainPrinter;
+}

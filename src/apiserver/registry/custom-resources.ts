@@ -1,0 +1,112 @@
+import type { KubeObject } from '../../machinery/index.ts';
+import type { ChangeEvent } from '../cache/ring.ts';
+import type { Core } from '../core.ts';
+import { establishedStatus, servedResources } from '../crd/index.ts';
+import type { ServerLog } from '../options.ts';
+import { CLEANUP_FINALIZER } from '../rest/delete.ts';
+import type { Entry } from '../store/entry.ts';
+import type { Decision } from '../store/store.ts';
+import { timestamp } from '../time.ts';
+import { customRegistration } from './registration.ts';
+
+const CRDS = { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' };
+
+interface Definition extends KubeObject {
+  spec: { group: string; names: { plural: string }; versions: { name: string; storage?: boolean }[] };
+}
+
+const key = (entry: { name: string }): { namespace: string; name: string } => ({ namespace: '', name: entry.name });
+const resourceOf = ({ spec }: Definition): { group: string; resource: string } => ({
+  group: spec.group,
+  resource: spec.names.plural,
+});
+
+/**
+ * Serves what CustomResourceDefinitions define, as soon as they are established, and takes their objects away with them.
+ * @returns the way to stop.
+ */
+export function serveCustomResources(core: Core, log: ServerLog): () => void {
+  const { store, registry } = core;
+  const cache = store.cache(CRDS);
+  const report = (what: string, name: string) => (error: unknown) => {
+    log.error({ err: error, crd: name }, `${what} of a CustomResourceDefinition failed`);
+  };
+
+  function serve(crd: Definition): void {
+    const storage = crd.spec.versions.find((version) => version.storage)?.name ?? '';
+    const versions = servedResources(crd);
+    registry.replace(
+      resourceOf(crd),
+      versions.map((version) => customRegistration(version, `${crd.spec.group}/${storage}`)),
+    );
+  }
+
+  /** Brings the status up to date; the change comes back as an event, which then serves the resource. */
+  function establish(entry: Entry): void {
+    const others = [...cache.entries.from('')].filter(({ name }) => name !== entry.name).map(({ object }) => object);
+    const decide = (current: Entry | undefined): Decision => {
+      if (!current) return { keep: entry };
+      const status = establishedStatus(current.object, others, timestamp());
+      return status === current.object.status ? { keep: current } : { put: { ...current.object, status } };
+    };
+    store.write(CRDS, key(entry), decide).catch(report('establishing', entry.name));
+  }
+
+  /** Removes a deleted CRD's objects, as far as their finalizers let them go, and the CRD after the last. */
+  function cleanUp(entry: Entry): void {
+    const crd = entry.object as Definition;
+    const resource = resourceOf(crd);
+    const objects = store.cache(resource);
+    const finish = (): void => {
+      if (objects.entries.size > 0) return;
+      unsubscribe();
+      cleaning.delete(entry.name);
+      store.write(CRDS, key(entry), withoutFinalizer).catch(report('removing', entry.name));
+    };
+    const unsubscribe = objects.onBatch(finish);
+    cleaning.set(entry.name, unsubscribe);
+    for (const { namespace, name } of [...objects.entries.from(undefined)]) {
+      store.write(resource, { namespace, name }, deleted).catch(report('deleting an object', entry.name));
+    }
+    finish();
+  }
+
+  const cleaning = new Map<string, () => void>();
+
+  function onChange({ type, entry }: Pick<ChangeEvent, 'type' | 'entry'>): void {
+    const crd = entry.object as Definition;
+    if (type === 'DELETED') {
+      registry.replace(resourceOf(crd), []);
+      // Names that it held may be what another one waits for.
+      for (const other of cache.entries.from('')) establish(other);
+      return;
+    }
+    serve(crd);
+    establish(entry);
+    if (crd.metadata.deletionTimestamp && !cleaning.has(entry.name)) cleanUp(entry);
+  }
+
+  for (const entry of cache.entries.from('')) onChange({ type: 'ADDED', entry });
+  const stop = cache.onChange(onChange);
+  return () => {
+    stop();
+    for (const unsubscribe of cleaning.values()) unsubscribe();
+  };
+}
+
+function withoutFinalizer(current: Entry | undefined): Decision {
+  if (!current) throw new Error('the CustomResourceDefinition is gone already');
+  const { metadata } = current.object;
+  const finalizers = (metadata.finalizers ?? []).filter((name) => name !== CLEANUP_FINALIZER);
+  const object = { ...current.object, metadata: { ...metadata, finalizers } };
+  return finalizers.length === 0 ? { remove: true, last: object } : { put: object };
+}
+
+function deleted(current: Entry | undefined): Decision {
+  if (!current) throw new Error('the object is gone already');
+  const { metadata } = current.object;
+  if ((metadata.finalizers?.length ?? 0) === 0) return { remove: true };
+  if (metadata.deletionTimestamp) return { keep: current };
+  const marked = { ...metadata, deletionTimestamp: timestamp(), deletionGracePeriodSeconds: 0 };
+  return { put: { ...current.object, metadata: marked } };
+}

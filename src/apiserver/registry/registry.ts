@@ -1,0 +1,68 @@
+import { apiVersionOfResource, builtinResources, builtinSchema, type Schema } from '../../machinery/index.ts';
+import type { GroupResource, ServedResource, TablePrinter } from '../contracts.ts';
+import { crdStrategy } from '../crd/index.ts';
+import { strategyFor } from '../kinds/index.ts';
+import { printerFor } from '../printers/index.ts';
+import { builtinRegistration, type Registration } from './registration.ts';
+
+/** Which resources are served at the moment, by group, version and plural. */
+export interface Registry {
+  find(group: string, version: string, resource: string): Registration | undefined;
+  /** Any served version of a resource. */
+  any(resource: GroupResource): Registration | undefined;
+  all(): IteratorObject<Registration>;
+  /** Goes up whenever what is served changes: documents made before are out of date. */
+  readonly generation: number;
+  /** Puts the versions of a resource in place of what was there; none removes it. */
+  replace(resource: GroupResource, registrations: readonly Registration[]): void;
+}
+
+const id = (group: string, version: string, resource: string): string => `${group}/${version}/${resource}`;
+
+export function createRegistry(): Registry {
+  const registrations = new Map<string, Registration>();
+  let generation = 0;
+  const add = (registration: Registration): void => {
+    const { group, version, resource } = registration.served;
+    registrations.set(id(group, version, resource), registration);
+  };
+  for (const resource of builtinResources) add(builtinRegistration(builtin(resource)));
+  return {
+    find: (group, version, resource) => registrations.get(id(group, version, resource)),
+    any: (of) =>
+      registrations.values().find(({ served }) => served.group === of.group && served.resource === of.resource),
+    all: () => registrations.values(),
+    get generation() {
+      return generation;
+    },
+    replace(of, versions) {
+      for (const [key, { served }] of registrations) {
+        if (served.group === of.group && served.resource === of.resource) registrations.delete(key);
+      }
+      for (const version of versions) add(version);
+      generation++;
+    },
+  };
+}
+
+/** Everything about a built-in resource; its schema and printer are made when first needed. */
+function builtin(info: (typeof builtinResources)[number]): ServedResource {
+  const apiVersion = apiVersionOfResource(info);
+  const isCrd = info.kind === 'CustomResourceDefinition';
+  let schema: Schema | undefined;
+  let printer: TablePrinter | undefined;
+  return {
+    ...info,
+    get schema() {
+      schema ??= builtinSchema(apiVersion, info.kind) ?? {};
+      return schema;
+    },
+    get printer() {
+      printer ??= printerFor(info.group, info.version, info.kind);
+      return printer;
+    },
+    strategy: isCrd ? crdStrategy : strategyFor(info.group, info.kind),
+    virtual: !info.verbs.includes('get'),
+    custom: false,
+  };
+}

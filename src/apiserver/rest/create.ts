@@ -1,0 +1,88 @@
+import {
+  ApiError,
+  alreadyExists,
+  badRequest,
+  groupResource,
+  invalid,
+  isReason,
+  type KubeObject,
+  requiredValue,
+} from '../../machinery/index.ts';
+import type { Core } from '../core.ts';
+import type { Registration } from '../registry/registration.ts';
+import type { Decision } from '../store/store.ts';
+import { decodeObject } from './decode.ts';
+import { admitFields, checkKind, finishCreate, typeOf, type Write } from './journey.ts';
+import { cloneJson } from './json.ts';
+import { generatedName } from './metadata.ts';
+import { writeQuery } from './query.ts';
+import type { ApiRequest, Outcome } from './request.ts';
+
+/** How often a generated name that is taken is made anew (upstream's RetryGenerateName). */
+const NAME_ATTEMPTS = 8;
+
+/** POST of a new object. */
+export async function create(core: Core, registration: Registration, request: ApiRequest): Promise<Outcome> {
+  const write: Write = { core, registration, request, query: writeQuery(request, 'CreateOptions') };
+  const body = decodeObject(request, typeOf(registration));
+  checkKind(body, registration);
+  const object = admitFields(write, body);
+  checkNamespace(write, object);
+  refuseTerminating(write);
+  const { name, generateName } = object.metadata;
+  if (object.metadata.resourceVersion) {
+    throw new ApiError(500, 'InternalError', 'resourceVersion should not be set on objects to be created');
+  }
+  if (name) return store(write, object);
+  if (!generateName) {
+    throw invalid(registration.served, '', [requiredValue('metadata.name', 'name or generateName is required')]);
+  }
+  for (let attempt = 1; ; attempt++) {
+    const named = cloneJson(object);
+    named.metadata.name = generatedName(generateName);
+    try {
+      return await store(write, named);
+    } catch (error) {
+      if (attempt === NAME_ATTEMPTS || !isReason(error, 'AlreadyExists')) throw error;
+    }
+  }
+}
+
+/** While a CRD is being deleted, no more objects of its come to be. */
+function refuseTerminating({ core, registration }: Write): void {
+  if (!registration.custom) return;
+  const crd = core.store.latest(
+    { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' },
+    { namespace: '', name: groupResource(registration.served) },
+  );
+  if (!crd?.object.metadata.deletionTimestamp) return;
+  const why = 'create not allowed while custom resource definition is terminating';
+  throw new ApiError(405, 'MethodNotAllowed', why, {});
+}
+
+/** A namespace in the object must be the one in the path. */
+export function checkNamespace({ registration, request }: Write, object: KubeObject): void {
+  const wanted = registration.served.namespaced ? request.info.namespace : '';
+  const given = object.metadata.namespace ?? '';
+  if (registration.served.namespaced && wanted === '') {
+    throw badRequest('an empty namespace may not be set during creation');
+  }
+  if (given !== '' && given !== wanted) {
+    throw badRequest(
+      `the namespace of the provided object does not match the namespace sent on the request (${given} != ${wanted})`,
+    );
+  }
+}
+
+async function store(write: Write, object: KubeObject): Promise<Outcome> {
+  const { core, registration, request, query } = write;
+  const key = { namespace: registration.served.namespaced ? request.info.namespace : '', name: object.metadata.name };
+  const decide = (current: unknown): Decision => {
+    if (current) throw alreadyExists(registration.served, key.name);
+    return finishCreate(write, object);
+  };
+  const entry = query.dryRun
+    ? core.store.preview(registration.storage, key, decide)
+    : await core.store.write(registration.storage, key, decide);
+  return { kind: 'entry', code: 201, registration, entry: registration.view(entry) };
+}

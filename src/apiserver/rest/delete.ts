@@ -1,0 +1,174 @@
+import { invalid, invalidValue, type KubeObject, notFound } from '../../machinery/index.ts';
+import { selects } from '../cache/selection.ts';
+import type { Core } from '../core.ts';
+import type { Registration } from '../registry/registration.ts';
+import type { Entry } from '../store/entry.ts';
+import type { Decision, Key } from '../store/store.ts';
+import { timestamp } from '../time.ts';
+import { decodeOptionalObject } from './decode.ts';
+import { isReleased } from './journey.ts';
+import { cloneJson } from './json.ts';
+import { checkPreconditions } from './metadata.ts';
+import { selectionOf, writeQuery } from './query.ts';
+import { objectKeyOf } from './read.ts';
+import type { ApiRequest, Outcome } from './request.ts';
+
+const FOREGROUND = 'foregroundDeletion';
+const ORPHAN = 'orphan';
+/** Keeps a deleted CRD until its objects are gone. */
+export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
+/** Kinds whose deletion answers with the last state of the object instead of a Status. */
+const RETURNS_OBJECT = new Set(['PersistentVolume', 'PersistentVolumeClaim', 'Pod', 'Service', 'ServiceAccount']);
+const DEFAULT_GRACE_SECONDS = 30;
+
+interface DeleteOptions {
+  gracePeriodSeconds: number | undefined;
+  propagationPolicy: string | undefined;
+  uid: string | undefined;
+  resourceVersion: string | undefined;
+  dryRun: boolean;
+}
+
+/** meta/v1 DeleteOptions from the body, or else from the query. Throws ApiError 422 for values out of range. */
+export function deleteOptions(request: ApiRequest): DeleteOptions {
+  const body = decodeOptionalObject(request) as (KubeObject & Record<string, unknown>) | undefined;
+  const { query } = request;
+  const preconditions = body?.['preconditions'] as Record<string, string> | undefined;
+  const grace =
+    body?.['gracePeriodSeconds'] ??
+    (query.has('gracePeriodSeconds') ? Number(query.get('gracePeriodSeconds')) : undefined);
+  const orphan = body?.['orphanDependents'] ?? query.get('orphanDependents');
+  const legacyPolicy = orphan === true || orphan === 'true' ? 'Orphan' : undefined;
+  const policy = body?.['propagationPolicy'] ?? query.get('propagationPolicy') ?? legacyPolicy;
+  const dryRun = body?.['dryRun'];
+  const options = { group: 'meta.k8s.io', kind: 'DeleteOptions' };
+  if (grace !== undefined && !Number.isInteger(grace)) {
+    throw invalid(options, '', [invalidValue('gracePeriodSeconds', grace, 'must be an integer')]);
+  }
+  if (policy != null && policy !== '' && !['Foreground', 'Background', 'Orphan'].includes(String(policy))) {
+    const detail = 'must be one of "Foreground", "Background", "Orphan"';
+    throw invalid(options, '', [invalidValue('propagationPolicy', policy, detail)]);
+  }
+  return {
+    gracePeriodSeconds: grace === undefined ? undefined : Math.max(0, grace as number),
+    propagationPolicy: policy ? String(policy) : undefined,
+    uid: preconditions?.['uid'],
+    resourceVersion: preconditions?.['resourceVersion'],
+    dryRun: (Array.isArray(dryRun) && dryRun.includes('All')) || writeQuery(request, 'DeleteOptions').dryRun,
+  };
+}
+
+/** DELETE of one object. */
+export async function remove(core: Core, registration: Registration, request: ApiRequest): Promise<Outcome> {
+  const key = objectKeyOf(registration, request);
+  const { entry, removed } = await deleteOne(core, registration, request, key, deleteOptions(request));
+  const { served } = registration;
+  if (!removed || RETURNS_OBJECT.has(served.kind)) {
+    return { kind: 'entry', code: 200, registration, entry: registration.view(entry) };
+  }
+  const uid = entry.object.metadata.uid;
+  const details = { name: key.name, ...(served.group ? { group: served.group } : {}), kind: served.resource, uid };
+  const value = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
+  return { kind: 'value', code: 200, value };
+}
+
+/** DELETE of every object in a selection. */
+export async function removeCollection(core: Core, registration: Registration, request: ApiRequest): Promise<Outcome> {
+  const options = deleteOptions(request);
+  const selection = selectionOf(request, registration);
+  const cache = core.store.cache(registration.storage);
+  const selected = [...cache.entries.from(selection.namespace)].filter((entry) => selects(selection, entry));
+  const deletions = await Promise.all(
+    selected.map(async ({ namespace, name }) => {
+      try {
+        return (await deleteOne(core, registration, request, { namespace, name }, options)).entry;
+      } catch (error) {
+        if (isGone(error)) return undefined;
+        throw error;
+      }
+    }),
+  );
+  const entries = deletions.filter((entry) => entry !== undefined);
+  return { kind: 'list', registration, page: { entries, revision: core.store.revision } };
+}
+
+const isGone = (error: unknown): boolean => (error as { reason?: string }).reason === 'NotFound';
+
+/** Deletes one object, at once or in steps (grace, finalizers); says which. */
+export async function deleteOne(
+  core: Core,
+  registration: Registration,
+  request: ApiRequest,
+  key: Key,
+  options: DeleteOptions,
+): Promise<{ entry: Entry; removed: boolean }> {
+  let removed = false;
+  const decide = (current: Entry | undefined): Decision => {
+    if (!current) throw notFound(registration.served, key.name);
+    const old = current.object;
+    checkPreconditions(registration, old, options);
+    core.admission.admit({
+      operation: 'DELETE',
+      registration,
+      user: request.user,
+      object: old,
+      old,
+      dryRun: options.dryRun,
+    });
+    const decision = deletion(old, current, options);
+    removed = 'remove' in decision;
+    return decision;
+  };
+  const entry = options.dryRun
+    ? core.store.preview(registration.storage, key, decide)
+    : await core.store.write(registration.storage, key, decide);
+  return { entry, removed };
+}
+
+/** What deleting an object means now: remove it, or mark it and wait for its grace period and finalizers. */
+function deletion(old: KubeObject, current: Entry, options: DeleteOptions): Decision {
+  const object = cloneJson(old);
+  const { metadata } = object;
+  setFinalizers(object, options.propagationPolicy);
+  if (old.kind === 'CustomResourceDefinition') holdForCleanup(object);
+  const grace = graceOf(old, options);
+  const first = metadata.deletionTimestamp === undefined;
+  const shorter = !first && grace < (metadata.deletionGracePeriodSeconds ?? 0);
+  if (first || shorter) {
+    const began = first
+      ? Date.now()
+      : Date.parse(metadata.deletionTimestamp ?? '') - (metadata.deletionGracePeriodSeconds ?? 0) * 1000;
+    metadata.deletionTimestamp = timestamp((grace === 0 ? Date.now() : began) + grace * 1000);
+    metadata.deletionGracePeriodSeconds = grace;
+    if (first && metadata.generation) metadata.generation++;
+    if (isNamespace(object)) object.status = { ...object.status, phase: 'Terminating' };
+  }
+  if (isReleased(object)) return { remove: true };
+  const sameFinalizers = String(metadata.finalizers) === String(old.metadata.finalizers);
+  return first || shorter || !sameFinalizers ? { put: object } : { keep: current };
+}
+
+/** Foreground and orphan deletion are finalizers that the garbage collector acts on. */
+function setFinalizers({ metadata }: KubeObject, policy: string | undefined): void {
+  if (policy === undefined) return;
+  const finalizers = (metadata.finalizers ?? []).filter((name) => name !== FOREGROUND && name !== ORPHAN);
+  if (policy === 'Foreground') finalizers.push(FOREGROUND);
+  if (policy === 'Orphan') finalizers.push(ORPHAN);
+  if (finalizers.length > 0) metadata.finalizers = finalizers;
+  else delete metadata.finalizers;
+}
+
+/** A CRD goes after its objects: the custom resource server takes the finalizer away. */
+function holdForCleanup({ metadata }: KubeObject): void {
+  if (metadata.deletionTimestamp || metadata.finalizers?.includes(CLEANUP_FINALIZER)) return;
+  metadata.finalizers = [...(metadata.finalizers ?? []), CLEANUP_FINALIZER];
+}
+
+const isNamespace = (object: KubeObject): boolean => object.kind === 'Namespace' && object.apiVersion === 'v1';
+
+/** Seconds that a pod is given to end; everything else goes at once. */
+function graceOf({ kind, apiVersion, spec, status }: KubeObject, { gracePeriodSeconds }: DeleteOptions): number {
+  if (kind !== 'Pod' || apiVersion !== 'v1') return 0;
+  if (!spec?.['nodeName'] || status?.['phase'] === 'Failed' || status?.['phase'] === 'Succeeded') return 0;
+  return gracePeriodSeconds ?? Number(spec['terminationGracePeriodSeconds'] ?? DEFAULT_GRACE_SECONDS);
+}

@@ -1,0 +1,202 @@
+import {
+  applySchemaDefaults,
+  badRequest,
+  invalid,
+  type KubeObject,
+  type ManagedFieldsEntry,
+  pruneUnknown,
+  type StatusCause,
+  strictDecodingError,
+  trackUpdate,
+  validateSchema,
+} from '../../machinery/index.ts';
+import type { Core } from '../core.ts';
+import { crdWarnings } from '../crd/index.ts';
+import type { Registration } from '../registry/registration.ts';
+import type { Decision } from '../store/store.ts';
+import { timestamp } from '../time.ts';
+import { cloneJson, equalJson } from './json.ts';
+import { bumpGeneration, hasStatus, keepIdentity, metadataErrors, metadataUpdateErrors, stampNew } from './metadata.ts';
+import type { WriteQuery } from './query.ts';
+import type { ApiRequest } from './request.ts';
+import { decodeTyped } from './typed.ts';
+
+/** One write on its way: decode → default → admit → validate → own fields → store. */
+export interface Write {
+  readonly core: Core;
+  readonly registration: Registration;
+  readonly request: ApiRequest;
+  readonly query: WriteQuery;
+}
+
+/** What an object of this endpoint is when its body does not say. Custom resources have to. */
+export function typeOf({ served, apiVersion, custom }: Registration): { apiVersion: string; kind: string } | undefined {
+  return custom ? undefined : { apiVersion, kind: served.kind };
+}
+
+/** Checks that an object from a client is of the kind and version that its path says. Throws ApiError 400. */
+export function checkKind(object: KubeObject, { served, apiVersion }: Registration): void {
+  if (object.apiVersion !== apiVersion) {
+    throw badRequest(
+      `the API version in the data (${object.apiVersion}) does not match the expected API version (${apiVersion})`,
+    );
+  }
+  if (object.kind !== served.kind) {
+    throw badRequest(`the kind in the data (${object.kind}) does not match the expected kind (${served.kind})`);
+  }
+}
+
+/**
+ * An object of ours out of one from a client or a patch: wrong types are refused, unknown fields dropped, and reported
+ * as the request's fieldValidation asks. Nothing of the result is shared with the argument.
+ */
+export function admitFields(write: Write, object: KubeObject): KubeObject {
+  const { registration, query, request } = write;
+  const { served, custom } = registration;
+  const pruned = custom ? pruneUnknown(cloneJson(object), served.schema) : undefined;
+  const typed = pruned ? { object: pruned.object, unknown: pruned.removed } : decodeTyped(object, served.schema);
+  if (typed.unknown.length > 0 && query.fieldValidation === 'Strict') {
+    throw strictDecodingError(served.kind, served.version, typed.unknown);
+  }
+  if (query.fieldValidation === 'Warn') {
+    for (const path of typed.unknown) request.warn(`unknown field "${path}"`);
+  }
+  typed.object.apiVersion = registration.apiVersion;
+  typed.object.kind = served.kind;
+  return typed.object;
+}
+
+/** Fills in defaults in place: those of a CRD's schema, or those of a built-in kind. */
+function applyDefaults({ served, custom }: Registration, object: KubeObject): void {
+  if (custom) Object.assign(object, applySchemaDefaults(object, served.schema));
+  else served.strategy?.applyDefaults?.(object);
+}
+
+/** What is wrong with everything but metadata. */
+function contentErrors(
+  { served, custom }: Registration,
+  object: KubeObject,
+  old: KubeObject | undefined,
+): StatusCause[] {
+  if (custom) return validateSchema(object, served.schema, old === undefined ? {} : { old });
+  return served.strategy?.validate?.(object, old) ?? [];
+}
+
+/** The last part of a create: what is stored of a decoded object that has its name. `object` is changed in place. */
+export function finishCreate(write: Write, object: KubeObject, applied?: ManagedFieldsEntry[]): Decision {
+  const { core, registration, request, query } = write;
+  const { served } = registration;
+  stampNew(object, registration, request.info.namespace);
+  if (hasStatus(registration)) delete object['status'];
+  applyDefaults(registration, object);
+  core.admission.admit({
+    operation: 'CREATE',
+    registration,
+    user: request.user,
+    object,
+    old: undefined,
+    dryRun: query.dryRun,
+  });
+  served.strategy?.prepareForCreate?.(object);
+  const errors = [...metadataErrors(object, registration), ...contentErrors(registration, object, undefined)];
+  if (errors.length > 0) throw invalid(served, object.metadata.name, errors);
+  if (served.kind === 'CustomResourceDefinition') crdWarnings(object).forEach(request.warn);
+  core.checkEscalation(request.user, object, undefined);
+  own(write, object, undefined, applied, undefined);
+  return { put: registration.toStorage(object) };
+}
+
+/** Which part of an object an update is about: the whole (but status, where that is separate) or one subresource. */
+export type UpdateScope = 'status' | 'scale' | 'finalize' | 'binding' | undefined;
+
+/**
+ * The last part of an update: what is stored of the new object. `object` is changed in place; `old` is not.
+ * A write that changes nothing keeps the stored object; one that lifts the last finalizer of a deleted object removes it.
+ */
+export function finishUpdate(
+  write: Write,
+  object: KubeObject,
+  old: KubeObject,
+  scope: UpdateScope,
+  applied?: ManagedFieldsEntry[],
+): Decision | undefined {
+  const { core, registration, request, query } = write;
+  const { served } = registration;
+  keepIdentity(object, old);
+  if (scope !== 'status' && hasStatus(registration) && scope !== 'binding') restoreStatus(object, old);
+  applyDefaults(registration, object);
+  const subresource = scope === undefined ? {} : { subresource: scope };
+  core.admission.admit({
+    operation: 'UPDATE',
+    registration,
+    user: request.user,
+    object,
+    old,
+    dryRun: query.dryRun,
+    ...subresource,
+  });
+  if (scope === undefined || scope === 'scale') served.strategy?.prepareForUpdate?.(object, old);
+  if (scope === undefined || scope === 'scale') bumpGeneration(object, old, registration);
+  const errors = [
+    ...metadataUpdateErrors(object, old),
+    ...metadataErrors(object, registration),
+    ...contentErrors(registration, object, old),
+  ];
+  if (errors.length > 0) throw invalid(served, object.metadata.name, errors);
+  if (served.kind === 'CustomResourceDefinition') crdWarnings(object).forEach(request.warn);
+  core.checkEscalation(request.user, object, old);
+  own(write, object, old, applied, scope);
+  if (unchanged(object, old)) return undefined;
+  if (isReleased(object)) return { remove: true, last: registration.toStorage(object) };
+  return { put: registration.toStorage(object) };
+}
+
+function restoreStatus(object: KubeObject, old: KubeObject): void {
+  if (old.status === undefined) delete object['status'];
+  else object.status = cloneJson(old.status);
+}
+
+/** Records which manager set which fields. An apply has worked that out already. */
+function own(
+  write: Write,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  applied: ManagedFieldsEntry[] | undefined,
+  scope: UpdateScope,
+): void {
+  const { metadata } = object;
+  const managed =
+    applied ??
+    trackUpdate({
+      old,
+      updated: object,
+      manager: write.query.fieldManager,
+      schema: write.registration.served.schema,
+      apiVersion: write.registration.apiVersion,
+      now: timestamp(),
+      ...(scope === undefined ? {} : { subresource: scope }),
+    });
+  if (managed === undefined || managed.length === 0) delete metadata.managedFields;
+  else metadata.managedFields = managed;
+}
+
+/** True when nothing but the times in managedFields differs. */
+function unchanged(object: KubeObject, old: KubeObject): boolean {
+  const content = ({ metadata, ...rest }: KubeObject): unknown => ({
+    ...rest,
+    metadata: {
+      ...metadata,
+      resourceVersion: undefined,
+      managedFields: metadata.managedFields?.map(({ time: _, ...entry }) => entry),
+    },
+  });
+  return equalJson(content(object), content(old));
+}
+
+/** True for a deleted object that nothing holds back any more. */
+export function isReleased({ metadata, kind, apiVersion, spec }: KubeObject): boolean {
+  if (!metadata.deletionTimestamp || (metadata.finalizers?.length ?? 0) > 0) return false;
+  const namespaceFinalizers = kind === 'Namespace' && apiVersion === 'v1' ? spec?.['finalizers'] : undefined;
+  if (Array.isArray(namespaceFinalizers) && namespaceFinalizers.length > 0) return false;
+  return (metadata.deletionGracePeriodSeconds ?? 0) === 0;
+}

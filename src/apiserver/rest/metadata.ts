@@ -1,0 +1,212 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import {
+  conflict,
+  dns1035LabelErrors,
+  dnsLabelErrors,
+  dnsSubdomainErrors,
+  forbiddenValue,
+  invalidValue,
+  type KubeObject,
+  labelValueErrors,
+  type ObjectMeta,
+  qualifiedNameErrors,
+  requiredValue,
+  type StatusCause,
+} from '../../machinery/index.ts';
+import type { Registration } from '../registry/registration.ts';
+import { timestamp } from '../time.ts';
+import { equalJson } from './json.ts';
+
+/** Consonants and digits that make no words (apimachinery util/rand). */
+const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
+const SUFFIX_LENGTH = 5;
+const MAX_GENERATED_BASE = 63 - SUFFIX_LENGTH;
+const MAX_ANNOTATIONS_BYTES = 256 * 1024;
+
+/** A name for generateName: the prefix, cut to fit a label, and five random characters. */
+export function generatedName(prefix: string): string {
+  let suffix = '';
+  for (const byte of randomBytes(SUFFIX_LENGTH)) suffix += SUFFIX_ALPHABET[byte % SUFFIX_ALPHABET.length];
+  return prefix.slice(0, MAX_GENERATED_BASE) + suffix;
+}
+
+/** Fills in what the server decides about a new object, in place. */
+export function stampNew(object: KubeObject, registration: Registration, namespace: string): void {
+  const { metadata } = object;
+  if (registration.served.namespaced) metadata.namespace = namespace;
+  else delete metadata.namespace;
+  metadata.uid = randomUUID();
+  metadata.creationTimestamp = timestamp();
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete (metadata as { selfLink?: string }).selfLink;
+  if (countsGenerations(registration)) metadata.generation = 1;
+  else delete metadata.generation;
+}
+
+/** Puts back what an update may not change, in place. */
+export function keepIdentity(object: KubeObject, old: KubeObject): void {
+  const { metadata } = object;
+  const kept: (keyof ObjectMeta)[] = [
+    'uid',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'generation',
+    'generateName',
+  ];
+  for (const field of kept) {
+    if (field === 'uid' && metadata.uid) continue;
+    if (old.metadata[field] === undefined) delete metadata[field];
+    else Object.assign(metadata, { [field]: old.metadata[field] });
+  }
+  if (old.metadata.namespace !== undefined) metadata.namespace = old.metadata.namespace;
+}
+
+/** Built-in kinds whose strategies upstream keep metadata.generation. */
+const WITH_GENERATION = new Set([
+  'CronJob',
+  'CustomResourceDefinition',
+  'DaemonSet',
+  'Deployment',
+  'EndpointSlice',
+  'FlowSchema',
+  'Ingress',
+  'IngressClass',
+  'Job',
+  'MutatingWebhookConfiguration',
+  'NetworkPolicy',
+  'Pod',
+  'PodDisruptionBudget',
+  'PriorityClass',
+  'PriorityLevelConfiguration',
+  'ReplicaSet',
+  'ReplicationController',
+  'StatefulSet',
+  'ValidatingAdmissionPolicy',
+  'ValidatingWebhookConfiguration',
+]);
+
+function countsGenerations({ custom, served }: Registration): boolean {
+  return custom !== undefined || WITH_GENERATION.has(served.kind);
+}
+
+/** Counts a change of what the object asks for: everything but metadata, and but status where status is separate. */
+export function bumpGeneration(object: KubeObject, old: KubeObject, registration: Registration): void {
+  if (!countsGenerations(registration)) return;
+  const ignored = new Set(['metadata', 'apiVersion', 'kind']);
+  if (hasStatus(registration) || !registration.custom) ignored.add('status');
+  const fields = new Set([...Object.keys(object), ...Object.keys(old)].filter((field) => !ignored.has(field)));
+  const changed = fields.values().some((field) => !equalJson(object[field], old[field]));
+  if (changed) object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+}
+
+export function hasStatus({ served }: Registration): boolean {
+  return served.subresources.some(({ name }) => name === 'status');
+}
+
+const LABEL_NAMES = new Set(['Namespace']);
+const LABEL_1035_NAMES = new Set(['Service']);
+const PATH_NAMES = new Set(['Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding']);
+
+function nameErrors(kind: string, name: string): string[] {
+  if (LABEL_NAMES.has(kind)) return dnsLabelErrors(name);
+  if (LABEL_1035_NAMES.has(kind)) return dns1035LabelErrors(name);
+  if (PATH_NAMES.has(kind)) {
+    if (name === '.' || name === '..') return [`may not be '${name}'`];
+    return [...'/%'].filter((char) => name.includes(char)).map((char) => `may not contain '${char}'`);
+  }
+  return dnsSubdomainErrors(name);
+}
+
+/** What is wrong with an object's metadata, as upstream's ValidateObjectMeta says it. */
+export function metadataErrors(object: KubeObject, registration: Registration): StatusCause[] {
+  const { metadata } = object;
+  const errors: StatusCause[] = [];
+  if (!metadata.name) errors.push(requiredValue('metadata.name', 'name or generateName is required'));
+  else {
+    for (const error of nameErrors(registration.served.kind, metadata.name)) {
+      errors.push(invalidValue('metadata.name', metadata.name, error));
+    }
+  }
+  for (const [key, value] of Object.entries(metadata.labels ?? {})) {
+    for (const error of qualifiedNameErrors(key)) errors.push(invalidValue('metadata.labels', key, error));
+    for (const error of labelValueErrors(String(value))) errors.push(invalidValue('metadata.labels', value, error));
+  }
+  errors.push(...annotationErrors(metadata.annotations ?? {}));
+  (metadata.ownerReferences ?? []).forEach((owner, index) => {
+    const at = `metadata.ownerReferences[${index}]`;
+    for (const field of ['apiVersion', 'kind', 'name', 'uid'] as const) {
+      if (!owner[field]) errors.push(invalidValue(`${at}.${field}`, owner[field] ?? '', `${field} must not be empty`));
+    }
+  });
+  const controllers = (metadata.ownerReferences ?? []).filter((owner) => owner.controller);
+  if (controllers.length > 1) {
+    const both = controllers.map((owner) => owner.kind + owner.name).join(' and ');
+    const detail = `Only one reference can have Controller set to true. Found "true" in references for ${both}`;
+    errors.push(invalidValue('metadata.ownerReferences', metadata.ownerReferences, detail));
+  }
+  for (const finalizer of metadata.finalizers ?? []) {
+    for (const error of qualifiedNameErrors(finalizer)) {
+      errors.push(invalidValue('metadata.finalizers', finalizer, error));
+    }
+  }
+  return errors;
+}
+
+function annotationErrors(annotations: Record<string, string>): StatusCause[] {
+  const errors: StatusCause[] = [];
+  let size = 0;
+  for (const [key, value] of Object.entries(annotations)) {
+    for (const error of qualifiedNameErrors(key.toLowerCase())) {
+      errors.push(invalidValue('metadata.annotations', key, error));
+    }
+    size += key.length + String(value).length;
+  }
+  if (size > MAX_ANNOTATIONS_BYTES) {
+    errors.push({
+      reason: 'FieldValueTooLong',
+      message: `Too long: may not be more than ${MAX_ANNOTATIONS_BYTES} bytes`,
+      field: 'metadata.annotations',
+    });
+  }
+  return errors;
+}
+
+/** What an update may not do to metadata, as upstream's ValidateObjectMetaUpdate says it. */
+export function metadataUpdateErrors(object: KubeObject, old: KubeObject): StatusCause[] {
+  const errors: StatusCause[] = [];
+  for (const field of ['name', 'uid'] as const) {
+    if (object.metadata[field] !== old.metadata[field]) {
+      errors.push(invalidValue(`metadata.${field}`, object.metadata[field], 'field is immutable'));
+    }
+  }
+  if (old.metadata.deletionTimestamp) {
+    const before = new Set(old.metadata.finalizers);
+    const added = (object.metadata.finalizers ?? []).filter((finalizer) => !before.has(finalizer));
+    if (added.length > 0) {
+      const list = `[]string{${added.map((finalizer) => JSON.stringify(finalizer)).join(', ')}}`;
+      const detail = `no new finalizers can be added if the object is being deleted, found new finalizers ${list}`;
+      errors.push(forbiddenValue('metadata.finalizers', detail));
+    }
+  }
+  return errors;
+}
+
+/** The 409s of a write against another object, or another state of it, than the client has seen. */
+export function checkPreconditions(
+  registration: Registration,
+  old: KubeObject,
+  wanted: { uid?: string | undefined; resourceVersion?: string | undefined },
+): void {
+  const { served } = registration;
+  const { name, uid, resourceVersion } = old.metadata;
+  if (wanted.uid && wanted.uid !== uid) {
+    const why = `Precondition failed: UID in precondition: ${wanted.uid}, UID in object meta: ${uid}`;
+    throw conflict(served, name, why);
+  }
+  if (wanted.resourceVersion && wanted.resourceVersion !== resourceVersion) {
+    const why = `Precondition failed: ResourceVersion in precondition: ${wanted.resourceVersion}, ResourceVersion in object meta: ${resourceVersion}`;
+    throw conflict(served, name, why);
+  }
+}

@@ -1,0 +1,191 @@
+import {
+  ApiError,
+  badRequest,
+  type KubeObject,
+  parseFieldSelector,
+  parseLabelSelector,
+} from '../../machinery/index.ts';
+import type { Selection } from '../cache/selection.ts';
+import type { Registration } from '../registry/registration.ts';
+import type { ApiRequest } from './request.ts';
+import { fieldReader } from './selectable-fields.ts';
+
+/** The options of a list or watch request (meta/v1 ListOptions). */
+export interface ListQuery {
+  selection: Selection;
+  limit: number;
+  continue: string | undefined;
+  /** undefined when unset or empty. */
+  resourceVersion: number | undefined;
+  match: 'Exact' | 'NotOlderThan' | undefined;
+  timeoutSeconds: number | undefined;
+  allowWatchBookmarks: boolean;
+  sendInitialEvents: boolean | undefined;
+}
+
+/** True for the ways in which Go's ParseBool and the query decoder say so; a bare parameter counts. */
+function flag(query: URLSearchParams, name: string): boolean | undefined {
+  const value = query.get(name);
+  if (value === null) return undefined;
+  return value !== 'false' && value !== '0' && value !== 'f' && value !== 'F' && value !== 'FALSE';
+}
+
+function integer(query: URLSearchParams, name: string): number | undefined {
+  const value = query.get(name);
+  if (value === null || value === '') return undefined;
+  if (!/^-?\d{1,15}$/.test(value)) {
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
+  }
+  return Number(value);
+}
+
+/** 422 for list options that contradict each other. */
+function invalidOptions(field: string, message: string, reason = 'FieldValueForbidden'): ApiError {
+  const causes = [{ reason, message, field }];
+  return new ApiError(422, 'Invalid', `ListOptions.meta.k8s.io "" is invalid: ${field}: ${message}`, {
+    group: 'meta.k8s.io',
+    kind: 'ListOptions',
+    causes,
+  });
+}
+
+export function parseResourceVersion(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) {
+    throw new ApiError(
+      400,
+      'BadRequest',
+      `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
+    );
+  }
+  return Number(text);
+}
+
+/** Reads the options of a list or watch. Throws ApiError 400 or 422. */
+export function listQuery(request: ApiRequest, registration: Registration): ListQuery {
+  const { query, info } = request;
+  const resourceVersion = query.get('resourceVersion') || undefined;
+  const match = query.get('resourceVersionMatch') || undefined;
+  const sendInitialEvents = flag(query, 'sendInitialEvents');
+  const continueToken = query.get('continue') || undefined;
+  const watching = info.verb === 'watch';
+  if (match !== undefined) {
+    if (match !== 'Exact' && match !== 'NotOlderThan') {
+      const message = `Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`;
+      throw invalidOptions('resourceVersionMatch', message, 'FieldValueNotSupported');
+    }
+    if (watching && sendInitialEvents === undefined) {
+      throw invalidOptions(
+        'resourceVersionMatch',
+        'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      );
+    }
+    if (!watching && resourceVersion === undefined) {
+      throw invalidOptions(
+        'resourceVersionMatch',
+        'Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
+      );
+    }
+    if (continueToken) {
+      throw invalidOptions(
+        'resourceVersionMatch',
+        'Forbidden: resourceVersionMatch is forbidden when continue is provided',
+      );
+    }
+    if (match === 'Exact' && resourceVersion === '0') {
+      throw invalidOptions(
+        'resourceVersionMatch',
+        'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
+      );
+    }
+  }
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan') {
+    throw invalidOptions(
+      'resourceVersionMatch',
+      'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    );
+  }
+  if (continueToken && resourceVersion && resourceVersion !== '0') {
+    throw badRequest('specifying resource version is not allowed when using continue');
+  }
+  return {
+    selection: selectionOf(request, registration),
+    limit: Math.max(0, integer(query, 'limit') ?? 0),
+    continue: continueToken,
+    resourceVersion: resourceVersion === undefined ? undefined : parseResourceVersion(resourceVersion),
+    match: match as ListQuery['match'],
+    timeoutSeconds: integer(query, 'timeoutSeconds'),
+    allowWatchBookmarks: flag(query, 'allowWatchBookmarks') ?? false,
+    sendInitialEvents,
+  };
+}
+
+/** The objects that the path and the selectors of a request name. */
+export function selectionOf(request: ApiRequest, registration: Registration): Selection {
+  const { info, query } = request;
+  const { served } = registration;
+  const selection: Selection = { fieldOf: fieldReader(registration) };
+  if (served.namespaced && info.namespace) selection.namespace = info.namespace;
+  if (!served.namespaced) selection.namespace = '';
+  if (info.name) selection.name = info.name;
+  const labels = query.get('labelSelector');
+  if (labels) selection.labels = parseLabelSelector(labels);
+  const fields = query.get('fieldSelector');
+  if (fields) {
+    selection.fields = parseFieldSelector(fields);
+    for (const { field } of selection.fields) selection.fieldOf(EMPTY, field);
+  }
+  return selection;
+}
+
+/** Stands in for an object where only the field's name is checked. */
+const EMPTY: KubeObject = { apiVersion: '', kind: '', metadata: { name: '' } };
+
+/** The options that create, update and patch share. */
+export interface WriteQuery {
+  dryRun: boolean;
+  fieldManager: string;
+  fieldValidation: 'Ignore' | 'Warn' | 'Strict';
+  force: boolean;
+}
+
+/** Reads the options of a write. Throws ApiError 422 for unknown values, worded as upstream. */
+export function writeQuery(request: ApiRequest, kind: string): WriteQuery {
+  const { query } = request;
+  const bad = (field: string, message: string, reason: string): ApiError =>
+    new ApiError(422, 'Invalid', `${kind}.meta.k8s.io "" is invalid: ${field}: ${message}`, {
+      group: 'meta.k8s.io',
+      kind,
+      causes: [{ reason, message, field }],
+    });
+  const dryRun = query.getAll('dryRun').filter(Boolean);
+  if (dryRun.some((value) => value !== 'All')) {
+    throw bad(
+      'dryRun',
+      `Unsupported value: ${JSON.stringify(dryRun)}: supported values: "All"`,
+      'FieldValueNotSupported',
+    );
+  }
+  const fieldValidation = query.get('fieldValidation') || 'Warn';
+  if (fieldValidation !== 'Ignore' && fieldValidation !== 'Warn' && fieldValidation !== 'Strict') {
+    const message = `Unsupported value: ${JSON.stringify(fieldValidation)}: supported values: "Ignore", "Strict", "Warn"`;
+    throw bad('fieldValidation', message, 'FieldValueNotSupported');
+  }
+  const fieldManager = query.get('fieldManager') ?? '';
+  if (fieldManager.length > 128) {
+    throw bad('fieldManager', 'Too long: may not be more than 128 bytes', 'FieldValueTooLong');
+  }
+  const apply = request.contentType === 'application/apply-patch+yaml';
+  if (apply && fieldManager === '') {
+    throw bad('fieldManager', 'Required value: is required for apply patch', 'FieldValueRequired');
+  }
+  const force = flag(query, 'force');
+  if (force !== undefined && !apply) {
+    throw bad('force', 'Forbidden: may not be specified for non-apply patch', 'FieldValueForbidden');
+  }
+  return {
+    dryRun: dryRun.length > 0,
+    fieldManager: fieldManager || (request.userAgent.split('/')[0] ?? '').slice(0, 128) || 'unknown',
+    fieldValidation,
+    force: force ?? false,
+  };
+}

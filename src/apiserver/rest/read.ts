@@ -1,0 +1,72 @@
+import { ApiError, notFound } from '../../machinery/index.ts';
+import { listPage } from '../cache/list.ts';
+import { openWatch } from '../cache/watch.ts';
+import type { Core } from '../core.ts';
+import type { Registration } from '../registry/registration.ts';
+import { listQuery, parseResourceVersion } from './query.ts';
+import type { ApiRequest, Outcome } from './request.ts';
+
+/** A watch without timeoutSeconds ends after this long at least, and twice as long at most (upstream's spread). */
+const MIN_WATCH_SECONDS = 1_800;
+
+/** 504 for a revision that this server has not reached. */
+function tooLarge(wanted: number, current: number): ApiError {
+  const message = `Too large resource version: ${wanted}, current: ${current}`;
+  return new ApiError(504, 'Timeout', message, {
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+    retryAfterSeconds: 1,
+  });
+}
+
+/** GET of one object. */
+export function get(core: Core, registration: Registration, request: ApiRequest): Outcome {
+  const { namespace, name } = objectKeyOf(registration, request);
+  const wanted = request.query.get('resourceVersion');
+  if (wanted) refuseFuture(core, parseResourceVersion(wanted));
+  const entry = core.store.cache(registration.storage).entries.get(namespace, name);
+  if (!entry) throw notFound(registration.served, name);
+  return { kind: 'entry', code: 200, registration, entry: registration.view(entry) };
+}
+
+/** The key of the object that a path names. */
+export function objectKeyOf(registration: Registration, { info }: ApiRequest): { namespace: string; name: string } {
+  return { namespace: registration.served.namespaced ? info.namespace : '', name: info.name };
+}
+
+function refuseFuture(core: Core, wanted: number): void {
+  if (wanted > core.store.revision) throw tooLarge(wanted, core.store.revision);
+}
+
+/** LIST, a page of it or all. */
+export function list(core: Core, registration: Registration, request: ApiRequest): Outcome {
+  const query = listQuery(request, registration);
+  const { resourceVersion, match } = query;
+  if (resourceVersion !== undefined) refuseFuture(core, resourceVersion);
+  // Upstream: a limited list at a given revision, without a match, means exactly that revision.
+  const limitedAt = match === undefined && query.limit > 0 && resourceVersion !== undefined && resourceVersion > 0;
+  const exact = match === 'Exact' || limitedAt ? resourceVersion : undefined;
+  const cache = core.store.cache(registration.storage);
+  const page = listPage(cache, core.store.revision, query.selection, {
+    limit: query.limit,
+    ...(query.continue === undefined ? {} : { continue: query.continue }),
+    ...(exact === undefined ? {} : { exact }),
+  });
+  return { kind: 'list', registration, page };
+}
+
+/** WATCH, from a revision, from now, or beginning with what there is. */
+export function watch(core: Core, registration: Registration, request: ApiRequest): Outcome {
+  const query = listQuery(request, registration);
+  const fromStart = query.resourceVersion === undefined || query.resourceVersion === 0;
+  const streaming = query.sendInitialEvents === true;
+  const initial = streaming || (fromStart && query.sendInitialEvents === undefined);
+  if (streaming && query.resourceVersion !== undefined) refuseFuture(core, query.resourceVersion);
+  const opened = openWatch(core.store.cache(registration.storage), () => core.store.revision, {
+    selection: query.selection,
+    after: initial || fromStart ? undefined : query.resourceVersion,
+    initial,
+    initialBookmark: streaming && query.allowWatchBookmarks,
+  });
+  const timeoutSeconds = query.timeoutSeconds ?? Math.round(MIN_WATCH_SECONDS * (1 + Math.random()));
+  return { kind: 'watch', registration, watch: opened, timeoutSeconds, bookmarks: query.allowWatchBookmarks };
+}

@@ -1,0 +1,128 @@
+import {
+  badRequest,
+  conflict,
+  type Fields,
+  invalid,
+  invalidValue,
+  type KubeObject,
+  labelSelectorOf,
+} from '../../machinery/index.ts';
+import type { Core } from '../core.ts';
+import type { Registration } from '../registry/registration.ts';
+import { asObject, decodeObject, decodeValue } from './decode.ts';
+import type { Write } from './journey.ts';
+import { cloneJson, isObject } from './json.ts';
+import { patched } from './patch.ts';
+import { writeQuery } from './query.ts';
+import { get } from './read.ts';
+import type { ApiRequest, Outcome } from './request.ts';
+import { change } from './update.ts';
+
+interface Paths {
+  replicas: readonly string[];
+  statusReplicas: readonly string[];
+  selector: readonly string[] | undefined;
+}
+
+const WORKLOAD: Paths = {
+  replicas: ['spec', 'replicas'],
+  statusReplicas: ['status', 'replicas'],
+  selector: ['spec', 'selector'],
+};
+
+const split = (path: string): string[] => path.replace(/^\./, '').split('.');
+
+function pathsOf({ custom }: Registration): Paths {
+  if (!custom?.scale) return WORKLOAD;
+  const { specReplicasPath, statusReplicasPath, labelSelectorPath } = custom.scale;
+  return {
+    replicas: split(specReplicasPath),
+    statusReplicas: split(statusReplicasPath),
+    selector: labelSelectorPath ? split(labelSelectorPath) : undefined,
+  };
+}
+
+function valueAt(object: unknown, path: readonly string[]): unknown {
+  let value = object;
+  for (const key of path) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  return value;
+}
+
+/** The autoscaling/v1 Scale of an object. */
+function scaleOf(object: KubeObject, registration: Registration): KubeObject {
+  const paths = pathsOf(registration);
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const selector = paths.selector && valueAt(object, paths.selector);
+  const text = isObject(selector) ? labelSelectorOf(selector).toString() : (selector as string | undefined);
+  return cloneJson({
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: Number(valueAt(object, paths.replicas) ?? 0) },
+    status: { replicas: Number(valueAt(object, paths.statusReplicas) ?? 0), ...(text ? { selector: text } : {}) },
+  } as KubeObject);
+}
+
+/** The object with the replicas that a Scale asks for. */
+function scaled(object: KubeObject, scale: KubeObject, registration: Registration): KubeObject {
+  const replicas = scale.spec?.['replicas'] ?? 0;
+  const { name, uid, resourceVersion } = scale.metadata;
+  if (!Number.isInteger(replicas) || (replicas as number) < 0) {
+    const detail = 'must be greater than or equal to 0';
+    throw invalid({ group: 'autoscaling', kind: 'Scale' }, name, [invalidValue('spec.replicas', replicas, detail)]);
+  }
+  if (uid && uid !== object.metadata.uid) {
+    const why = `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${object.metadata.uid}`;
+    throw conflict(registration.served, name, why);
+  }
+  if (resourceVersion && resourceVersion !== object.metadata.resourceVersion) {
+    const why = 'the object has been modified; please apply your changes to the latest version and try again';
+    throw conflict(registration.served, name, why);
+  }
+  const copy = cloneJson(object);
+  const path = [...pathsOf(registration).replicas];
+  const last = path.pop() ?? 'replicas';
+  let at: Fields = copy;
+  for (const key of path) {
+    if (!isObject(at[key])) at[key] = {};
+    at = at[key] as Fields;
+  }
+  at[last] = replicas;
+  return copy;
+}
+
+function asScale(outcome: Outcome, registration: Registration): Outcome {
+  if (outcome.kind !== 'entry') return outcome;
+  return { kind: 'value', code: 200, value: scaleOf(outcome.entry.object, registration) };
+}
+
+/** GET, PUT and PATCH of an object's scale. */
+export async function scale(core: Core, registration: Registration, request: ApiRequest): Promise<Outcome> {
+  const { verb } = request.info;
+  if (verb === 'get') return asScale(get(core, registration, request), registration);
+  const write: Write = {
+    core,
+    registration,
+    request,
+    query: writeQuery(request, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions'),
+  };
+  const next = verb === 'patch' ? patchedScale(request, registration) : givenScale(request);
+  const outcome = await change(write, 'scale', (old) => ({ object: scaled(old, next(old), registration) }));
+  return asScale(outcome, registration);
+}
+
+function givenScale(request: ApiRequest): () => KubeObject {
+  const given = decodeObject(request, { apiVersion: 'autoscaling/v1', kind: 'Scale' });
+  if (given.kind !== 'Scale')
+    throw badRequest(`the kind in the data (${given.kind}) does not match the expected kind (Scale)`);
+  return () => given;
+}
+
+function patchedScale(request: ApiRequest, registration: Registration): (old: KubeObject) => KubeObject {
+  const body = decodeValue(request);
+  // A Scale has no lists: a strategic merge is a merge.
+  const strategic = request.contentType === 'application/strategic-merge-patch+json';
+  const contentType = strategic ? 'application/merge-patch+json' : request.contentType;
+  if (contentType === 'application/apply-patch+yaml') return () => asObject(body);
+  return (old) => patched(scaleOf(old, registration), body, contentType, undefined);
+}

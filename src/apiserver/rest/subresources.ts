@@ -1,0 +1,115 @@
+import { ApiError, badRequest, conflict, type KubeObject, notFound } from '../../machinery/index.ts';
+import type { Core } from '../core.ts';
+import type { Registration } from '../registry/registration.ts';
+import { timestamp } from '../time.ts';
+import { decodeObject } from './decode.ts';
+import { deleteOne } from './delete.ts';
+import { admitFields, checkKind, typeOf, type Write } from './journey.ts';
+import { cloneJson } from './json.ts';
+import { writeQuery } from './query.ts';
+import { objectKeyOf } from './read.ts';
+import type { ApiRequest, Outcome } from './request.ts';
+import { change, checkVersion } from './update.ts';
+
+interface Condition {
+  type: string;
+  [field: string]: unknown;
+}
+
+const CREATED = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
+
+/** POST pods/NAME/binding: puts a pod on a node, once. */
+export async function bind(core: Core, pods: Registration, request: ApiRequest): Promise<Outcome> {
+  const binding = decodeObject(request, { apiVersion: 'v1', kind: 'Binding' });
+  const target = binding['target'] as { kind?: string; name?: string } | undefined;
+  if (!target?.name) throw badRequest('target.name: Required value');
+  const name = request.info.name || binding.metadata.name;
+  const of = { ...request, info: { ...request.info, name, resource: 'pods' } };
+  const write: Write = { core, registration: pods, request: of, query: writeQuery(request, 'CreateOptions') };
+  await change(write, 'binding', (old) => {
+    if (old.metadata.deletionTimestamp)
+      throw conflict(pods.served, name, 'pod is being deleted, cannot be assigned to a host');
+    const assigned = old.spec?.['nodeName'];
+    if (assigned)
+      throw conflict(pods.served, name, `pod ${name} is already assigned to node ${JSON.stringify(assigned)}`);
+    const pod = cloneJson(old);
+    pod.spec = { ...pod.spec, nodeName: target.name };
+    if (binding.metadata.annotations) {
+      pod.metadata.annotations = { ...pod.metadata.annotations, ...binding.metadata.annotations };
+    }
+    pod.status = { ...pod.status, conditions: withScheduled(pod) };
+    return { object: pod };
+  });
+  return { kind: 'value', code: 201, value: CREATED };
+}
+
+function withScheduled(pod: KubeObject): Condition[] {
+  const conditions = ((pod.status?.['conditions'] as Condition[] | undefined) ?? []).filter(
+    ({ type }) => type !== 'PodScheduled',
+  );
+  return [
+    ...conditions,
+    { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: timestamp() },
+  ];
+}
+
+/** POST pods/NAME/eviction: a delete that disruption budgets may refuse. */
+export async function evict(core: Core, pods: Registration, request: ApiRequest): Promise<Outcome> {
+  const eviction = decodeObject(request, { apiVersion: 'policy/v1', kind: 'Eviction' });
+  const key = objectKeyOf(pods, request);
+  const options = eviction['deleteOptions'] as
+    | { gracePeriodSeconds?: number; preconditions?: { uid?: string; resourceVersion?: string }; dryRun?: string[] }
+    | undefined;
+  if (eviction.metadata.name && eviction.metadata.name !== key.name) {
+    throw badRequest(
+      `name in URL does not match name in Eviction object: expected ${key.name}, got ${eviction.metadata.name}`,
+    );
+  }
+  await deleteOne(core, pods, request, key, {
+    gracePeriodSeconds: options?.gracePeriodSeconds,
+    propagationPolicy: undefined,
+    uid: options?.preconditions?.uid,
+    resourceVersion: options?.preconditions?.resourceVersion,
+    dryRun: (options?.dryRun?.includes('All') ?? false) || writeQuery(request, 'CreateOptions').dryRun,
+  });
+  return { kind: 'value', code: 201, value: CREATED };
+}
+
+/** PUT namespaces/NAME/finalize: the only way to change a namespace's spec.finalizers. */
+export async function finalize(core: Core, namespaces: Registration, request: ApiRequest): Promise<Outcome> {
+  const write: Write = { core, registration: namespaces, request, query: writeQuery(request, 'UpdateOptions') };
+  const body = decodeObject(request, typeOf(namespaces));
+  checkKind(body, namespaces);
+  const given = admitFields(write, body);
+  return change(write, 'finalize', (old) => {
+    checkVersion(write, given, old);
+    const object = cloneJson(old);
+    object.spec = { ...object.spec, finalizers: given.spec?.['finalizers'] ?? [] };
+    return { object };
+  });
+}
+
+/** A create of what is never stored: a review, or a token request for a service account. */
+export async function answerVirtual(
+  core: Core,
+  id: string,
+  registration: Registration | undefined,
+  request: ApiRequest,
+): Promise<Outcome> {
+  const handler = core.virtual.get(id);
+  if (!handler) throw notFound({ group: request.info.group, resource: request.info.resource }, request.info.name);
+  const object = decodeObject(
+    request,
+    registration ? typeOf(registration) : { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' },
+  );
+  if (registration) checkKind(object, registration);
+  if (object.metadata.namespace && object.metadata.namespace !== request.info.namespace) {
+    throw new ApiError(
+      400,
+      'BadRequest',
+      'the namespace of the provided object does not match the namespace sent on the request',
+    );
+  }
+  const value = await handler(request.user, object, request.info.namespace, request.info.name);
+  return { kind: 'value', code: 201, value };
+}

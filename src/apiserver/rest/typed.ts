@@ -1,0 +1,90 @@
+import { badRequest, builtinTypeName, type KubeObject, type Schema } from '../../machinery/index.ts';
+import { cloneJson, isObject } from './json.ts';
+
+interface Decoding {
+  kind: string;
+  version: string;
+  unknown: string[];
+}
+
+const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
+
+/**
+ * Reads an object as its built-in type: a copy without nulls and unknown fields.
+ * @returns the copy, and the paths of the unknown fields.
+ * @throws ApiError 400 for a value of the wrong JSON type, worded as kube-apiserver's decoder words it.
+ */
+export function decodeTyped(object: KubeObject, schema: Schema): { object: KubeObject; unknown: string[] } {
+  const version = object.apiVersion.slice(object.apiVersion.indexOf('/') + 1);
+  const decoding: Decoding = { kind: object.kind, version, unknown: [] };
+  const typed = decodeValueAs(object, schema, { parent: object.kind, path: '' }, decoding) as KubeObject;
+  typed.metadata ??= { name: '' };
+  return { object: typed, unknown: decoding.unknown.sort() };
+}
+
+/** Where a value is: the Go type that holds it, and its path from the root. */
+interface Place {
+  parent: string;
+  path: string;
+}
+
+function decodeValueAs(value: unknown, schema: Schema, place: Place, decoding: Decoding): unknown {
+  if (value === null) return undefined;
+  if (schema['x-kubernetes-int-or-string']) {
+    return typeof value === 'number' || typeof value === 'string' ? value : mismatch(value, 'string', place, decoding);
+  }
+  switch (schema.type) {
+    case 'object':
+      return isObject(value)
+        ? decodeFields(value, schema, place, decoding)
+        : mismatch(value, 'object', place, decoding);
+    case 'array':
+      if (!Array.isArray(value)) return mismatch(value, 'array', place, decoding);
+      return value.map((item, index) => {
+        const at = { parent: place.parent, path: `${place.path}[${index}]` };
+        return schema.items ? decodeValueAs(item, schema.items, at, decoding) : cloneJson(item);
+      });
+    case 'integer':
+      if (typeof value === 'number' && Number.isInteger(value)) return value;
+      return mismatch(value, schema.format ?? 'int64', place, decoding);
+    case 'number':
+      return typeof value === 'number' ? value : mismatch(value, 'float64', place, decoding);
+    case 'boolean':
+      return typeof value === 'boolean' ? value : mismatch(value, 'bool', place, decoding);
+    case 'string':
+      if (typeof value === 'string') return value;
+      if (typeof value === 'number' && builtinTypeName(schema) === QUANTITY) return String(value);
+      return mismatch(value, 'string', place, decoding);
+    default:
+      return cloneJson(value);
+  }
+}
+
+function decodeFields(fields: Record<string, unknown>, schema: Schema, place: Place, decoding: Decoding): unknown {
+  if (schema['x-kubernetes-preserve-unknown-fields'] && !schema.properties) return cloneJson(fields);
+  const { properties, additionalProperties } = schema;
+  if (!properties && !additionalProperties) return cloneJson(fields);
+  const parent = builtinTypeName(schema)?.split('.').at(-1) ?? place.parent;
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(fields)) {
+    const path = place.path === '' ? key : `${place.path}.${key}`;
+    const known = properties && Object.hasOwn(properties, key) ? properties[key] : additionalProperties;
+    if (!known) {
+      decoding.unknown.push(path);
+      continue;
+    }
+    const value =
+      known === true ? cloneJson(fields[key]) : decodeValueAs(fields[key], known, { parent, path }, decoding);
+    if (value !== undefined) copy[key] = value;
+  }
+  return copy;
+}
+
+function mismatch(value: unknown, wanted: string, place: Place, { kind, version }: Decoding): never {
+  const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  const field = `${place.parent}.${place.path}`;
+  throw badRequest(
+    `${kind} in version "${version}" cannot be handled as a ${kind}: ` +
+      `json: cannot unmarshal ${found} into Go struct field ${field} of type ${wanted}`,
+  );
+}

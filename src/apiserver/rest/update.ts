@@ -1,0 +1,107 @@
+import {
+  badRequest,
+  conflict,
+  invalid,
+  invalidValue,
+  type KubeObject,
+  type ManagedFieldsEntry,
+  notFound,
+} from '../../machinery/index.ts';
+import type { Core } from '../core.ts';
+import type { Registration } from '../registry/registration.ts';
+import type { Entry } from '../store/entry.ts';
+import type { Decision } from '../store/store.ts';
+import { checkNamespace } from './create.ts';
+import { decodeObject } from './decode.ts';
+import { admitFields, checkKind, finishUpdate, typeOf, type UpdateScope, type Write } from './journey.ts';
+import { checkPreconditions } from './metadata.ts';
+import { writeQuery } from './query.ts';
+import { objectKeyOf } from './read.ts';
+import type { ApiRequest, Outcome } from './request.ts';
+
+const STALE = 'the object has been modified; please apply your changes to the latest version and try again';
+
+/** What a change makes of the current object: a new one that shares nothing with it, and for an apply who owns what. */
+export interface Changed {
+  object: KubeObject;
+  managedFields?: ManagedFieldsEntry[];
+}
+
+/** PUT of a whole object, or of its status. */
+export async function update(
+  core: Core,
+  registration: Registration,
+  request: ApiRequest,
+  scope: UpdateScope,
+): Promise<Outcome> {
+  const write: Write = { core, registration, request, query: writeQuery(request, 'UpdateOptions') };
+  const body = decodeObject(request, typeOf(registration));
+  checkKind(body, registration);
+  const object = admitFields(write, body);
+  checkNamespace(write, object);
+  if (object.metadata.name !== request.info.name) {
+    if (object.metadata.name) {
+      throw badRequest(
+        `the name of the object (${object.metadata.name}) does not match the name on the URL (${request.info.name})`,
+      );
+    }
+    object.metadata.name = request.info.name;
+  }
+  return change(write, scope, (old) => {
+    checkVersion(write, object, old);
+    return { object: narrowed(object, old, scope) };
+  });
+}
+
+/** 409 for an object that was read before someone else's write; custom resources must say what they were read at. */
+export function checkVersion({ registration }: Write, object: KubeObject, old: KubeObject): void {
+  const { served } = registration;
+  const { resourceVersion, uid, name } = object.metadata;
+  checkPreconditions(registration, old, { uid });
+  if (!resourceVersion && registration.custom) {
+    const detail = 'must be specified for an update';
+    throw invalid(served, name, [
+      { ...invalidValue('metadata.resourceVersion', 0, detail), message: `Invalid value: 0x0: ${detail}` },
+    ]);
+  }
+  if (resourceVersion && resourceVersion !== old.metadata.resourceVersion) throw conflict(served, name, STALE);
+}
+
+/** For an update of the status: the old object with the new status and nothing else. */
+export function narrowed(object: KubeObject, old: KubeObject, scope: UpdateScope): KubeObject {
+  if (scope !== 'status') return object;
+  const { status: _, ...rest } = old;
+  const metadata = structuredClone(rest.metadata);
+  const narrow = { ...structuredClone(rest), metadata } as KubeObject;
+  if (object.status !== undefined) narrow.status = object.status;
+  return narrow;
+}
+
+/**
+ * Changes an existing object: `make` sees the object as it is after all earlier writes, so that nothing can come between.
+ * `missing` decides about an object that does not exist; without it that is a 404.
+ */
+export async function change(
+  write: Write,
+  scope: UpdateScope,
+  make: (old: KubeObject) => Changed,
+  missing?: () => Decision,
+): Promise<Outcome> {
+  const { core, registration, request, query } = write;
+  const key = objectKeyOf(registration, request);
+  let created = false;
+  const decide = (current: Entry | undefined): Decision => {
+    if (!current) {
+      if (!missing) throw notFound(registration.served, key.name);
+      created = true;
+      return missing();
+    }
+    const old = registration.view(current).object;
+    const { object, managedFields } = make(old);
+    return finishUpdate(write, object, old, scope, managedFields) ?? { keep: current };
+  };
+  const entry = query.dryRun
+    ? core.store.preview(registration.storage, key, decide)
+    : await core.store.write(registration.storage, key, decide);
+  return { kind: 'entry', code: created ? 201 : 200, registration, entry: registration.view(entry) };
+}

@@ -1,0 +1,137 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createAdmission } from './admission/admission.ts';
+import { parseServiceRange } from './admission/service-range.ts';
+import { createAccess } from './auth/access.ts';
+import { createAuthenticator } from './auth/authenticate.ts';
+import { createAuthorizer } from './auth/authorize.ts';
+import { kubeconfigText } from './auth/kubeconfig.ts';
+import { openPki, type Pki } from './auth/pki.ts';
+import { createServiceAccountTokens } from './auth/service-account-tokens.ts';
+import { createVirtualHandlers } from './auth/virtual-handlers.ts';
+import { bootstrap } from './bootstrap.ts';
+import type { UserInfo } from './contracts.ts';
+import type { Core } from './core.ts';
+import { createDocuments } from './http/documents.ts';
+import { type Edge, handleRequest, handleStream } from './http/handler.ts';
+import type { HealthCheck } from './http/health.ts';
+import { listen } from './http/listen.ts';
+import { createMetrics } from './http/metrics.ts';
+import { serveOtherPath } from './http/other-paths.ts';
+import { createNodes } from './http/pod-streams.ts';
+import type { ApiServer, ApiServerOptions, ServerLog } from './options.ts';
+import { createReader } from './reader.ts';
+import { serveCustomResources } from './registry/custom-resources.ts';
+import { createRegistry } from './registry/registry.ts';
+import { memoryBackend } from './store/backend.ts';
+import { lmdbBackend } from './store/lmdb.ts';
+import { maintain } from './store/maintenance.ts';
+import { createStore } from './store/store.ts';
+import { createInProcessTransport } from './transport.ts';
+
+const DEFAULT_ADDRESS = '127.0.0.1';
+const DEFAULT_SERVICE_RANGE = '10.96.0.0/16';
+const ADMIN: UserInfo = { username: 'system:admin', groups: ['system:masters', 'system:authenticated'] };
+const SILENT: ServerLog = { info() {}, warn() {}, error() {} };
+
+/**
+ * Starts the embedded API server; resolves when it answers requests.
+ * @throws Error when an option, the data folder or its PKI cannot be used, or no port can be bound.
+ */
+export async function startApiServer(options: ApiServerOptions = {}): Promise<ApiServer> {
+  const log = options.log ?? SILENT;
+  const address = options.bindAddress ?? DEFAULT_ADDRESS;
+  const serviceRange = options.serviceClusterIpRange ?? DEFAULT_SERVICE_RANGE;
+  const range = parseServiceRange(serviceRange);
+  const clientCas = options.clientCaFile ? [readFileSync(options.clientCaFile, 'utf8')] : [];
+  const tokenFile = options.tokenAuthFile ? readFileSync(options.tokenAuthFile, 'utf8') : undefined;
+
+  const pki = pkiFor(options.dataDir, range.first, address);
+  const store = createStore(options.dataDir ? lmdbBackend(join(options.dataDir, 'db')) : memoryBackend());
+  const reader = createReader(store);
+  const authorizer = createAuthorizer(options.authorizationMode ?? 'RBAC', reader);
+  const listener = await listen(
+    { ...{ certPem: pki.serving.certPem, keyPem: pki.serving.keyPem }, clientCas: [pki.caPem, ...clientCas] },
+    address,
+    options.port ?? 0,
+  );
+  const host = address === '0.0.0.0' || address === '::' ? DEFAULT_ADDRESS : address;
+  const authority = `${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
+  const url = `https://${authority}`;
+
+  const tokens = await createServiceAccountTokens({ keyPem: pki.serviceAccountKeyPem, serverUrl: url, reader });
+  const anonymous = !(options.authorizationMode ?? '').split(',').includes('AlwaysAllow');
+  const authenticator = createAuthenticator({ tokens, anonymous, ...(tokenFile === undefined ? {} : { tokenFile }) });
+  const access = createAccess(authenticator, authorizer);
+  const registry = createRegistry();
+  const core: Core = {
+    store,
+    registry,
+    admission: createAdmission(store, serviceRange),
+    virtual: createVirtualHandlers({ authenticator, authorizer, tokens, reader }),
+    checkEscalation: authorizer.checkEscalation,
+  };
+  const stopCustomResources = serveCustomResources(core, log);
+  await bootstrap(core, { serviceRange, address: host, port: listener.port });
+
+  const stopping = new AbortController();
+  const metrics = createMetrics();
+  const nodes = createNodes();
+  const documents = createDocuments(registry, authority);
+  const checks: HealthCheck[] = [
+    { name: 'ping', run: () => undefined },
+    { name: 'etcd', run: () => store.failure },
+    { name: 'poststarthook/rbac/bootstrap-roles', run: () => undefined },
+    { name: 'poststarthook/crd-informer-synced', run: () => undefined },
+    { name: 'shutdown', run: () => (stopping.signal.aborted ? 'process is shutting down' : undefined) },
+  ];
+  const edge: Edge = {
+    core,
+    access,
+    nodes,
+    metrics,
+    log,
+    stopped: stopping.signal,
+    serveOther: (...request) => serveOtherPath({ checks, documents, metrics, tokens }, ...request),
+  };
+  listener.server.on('request', (request, response) => void handleRequest(edge, request, response));
+  listener.server.on('upgrade', (request, socket, head) => void handleStream(edge, request, socket, head));
+  const stopMaintenance = maintain(store, log);
+
+  const stop = async (): Promise<void> => {
+    stopping.abort();
+    stopMaintenance();
+    stopCustomResources();
+    authorizer.stop();
+    await listener.close();
+    await store.close();
+  };
+  let stopped: Promise<void> | undefined;
+  const inProcess = { core, permit: access.permit, documents, stopped: stopping.signal };
+  return {
+    url,
+    port: listener.port,
+    caPem: pki.caPem,
+    adminKubeconfig: () => kubeconfigText({ server: url, caPem: pki.caPem, ...pki.admin }),
+    transport: (user = ADMIN) => createInProcessTransport(inProcess, user),
+    connectNode: nodes.connect,
+    reader,
+    stop() {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+/** The PKI of the data folder; without one, a new one that leaves nothing behind. */
+function pkiFor(dataDir: string | undefined, serviceIP: string, address: string): Pki {
+  const extraNames = [address];
+  if (dataDir) return openPki({ dataDir, serviceIP, extraNames });
+  const folder = mkdtempSync(join(tmpdir(), 'homeport-pki-'));
+  try {
+    return openPki({ dataDir: folder, serviceIP, extraNames });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * What lies under the store. Every write is one record on the revision line: a put carries the object's bytes, a
+ * removal none. `o/<path>` points at the newest record of an object, `l/<revision>` holds the record, `m/…` says how far
+ * the line reaches and where it begins.
+ */
+export interface LogRecord {
+  revision: number;
+  /** The object's revision before this write; 0 when it did not exist. */
+  previous: number;
+  /** '<group>/<resource>/<namespace>/<name>', with 'core' for the empty group and '' for no namespace. */
+  path: string;
+  /** undefined: the object was removed. */
+  bytes: Buffer | undefined;
+}
+
+export interface Backend {
+  /** The newest committed revision. */
+  readonly revision: number;
+  /** Events after this revision are retained. */
+  readonly floor: number;
+  /** The objects whose path starts with the prefix, in the order of their paths. */
+  objects(prefix: string): Iterable<LogRecord>;
+  /** One retained record. */
+  record(revision: number): LogRecord | undefined;
+  /** Retained records with after < revision <= upTo, in order. */
+  log(after: number, upTo: number): Iterable<LogRecord>;
+  /** Writes all records in one transaction; resolves when they would survive a power cut. */
+  commit(records: readonly LogRecord[]): Promise<void>;
+  /** Forgets what only watches from revisions below the new floor would need. */
+  compact(floor: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Keeps nothing: the watch caches already hold every object, and a new process starts empty. */
+export function memoryBackend(): Backend {
+  let revision = 1;
+  let floor = 1;
+  return {
+    get revision() {
+      return revision;
+    },
+    get floor() {
+      return floor;
+    },
+    objects: () => [],
+    record: () => undefined,
+    log: () => [],
+    async commit(records) {
+      revision = records.at(-1)?.revision ?? revision;
+    },
+    async compact(to) {
+      floor = to;
+    },
+    async close() {},
+  };
+}

@@ -1,0 +1,65 @@
+import type { KubeObject } from '../../machinery/index.ts';
+
+const RESOURCE_VERSION = '"metadata":{"resourceVersion":"';
+
+/**
+ * One object at one revision: the bytes that every client gets, and the same object parsed, each made from the other
+ * when first asked for. Neither is ever changed.
+ */
+export class Entry {
+  readonly namespace: string;
+  readonly name: string;
+  readonly revision: number;
+  #bytes: Buffer | undefined;
+  #object: KubeObject | undefined;
+  /** What this object looks like in other versions of its API, by apiVersion and schema (see registry/views.ts). */
+  views: Map<unknown, Entry> | undefined;
+
+  private constructor(
+    key: { namespace: string; name: string },
+    revision: number,
+    content: { bytes?: Buffer; object?: KubeObject },
+  ) {
+    this.namespace = key.namespace;
+    this.name = key.name;
+    this.revision = revision;
+    this.#bytes = content.bytes;
+    this.#object = content.object;
+  }
+
+  /** An entry of bytes that toBytes once made, at the revision spliced into them. */
+  static fromBytes(key: { namespace: string; name: string }, revision: number, bytes: Buffer): Entry {
+    return new Entry(key, revision, { bytes });
+  }
+
+  /** An entry of an object, with the revision put into it. The object itself is not changed. */
+  static fromObject(object: KubeObject, revision: number): Entry {
+    const { apiVersion, kind, metadata } = object;
+    // apiVersion, kind and resourceVersion come first, so that `at` finds where to splice without parsing.
+    const stored: KubeObject = { apiVersion, kind, metadata: { resourceVersion: '', ...metadata } };
+    stored.metadata.resourceVersion = String(revision);
+    for (const field in object) {
+      if (field !== 'apiVersion' && field !== 'kind' && field !== 'metadata') stored[field] = object[field];
+    }
+    return new Entry({ namespace: metadata.namespace ?? '', name: metadata.name }, revision, { object: stored });
+  }
+
+  get bytes(): Buffer {
+    this.#bytes ??= Buffer.from(JSON.stringify(this.#object));
+    return this.#bytes;
+  }
+
+  get object(): KubeObject {
+    this.#object ??= JSON.parse(this.bytes.toString('utf8')) as KubeObject;
+    return this.#object;
+  }
+
+  /** The same object at another revision, as a DELETED event carries it. */
+  at(revision: number): Entry {
+    const bytes = this.bytes;
+    const start = bytes.indexOf(RESOURCE_VERSION, 0, 'latin1') + RESOURCE_VERSION.length;
+    const end = bytes.indexOf(0x22, start);
+    const spliced = Buffer.concat([bytes.subarray(0, start), Buffer.from(String(revision)), bytes.subarray(end)]);
+    return Entry.fromBytes(this, revision, spliced);
+  }
+}

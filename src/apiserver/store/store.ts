@@ -1,0 +1,208 @@
+import { ApiError, type KubeObject } from '../../machinery/index.ts';
+import { createResourceCache, type ResourceCache } from '../cache/cache.ts';
+import type { ChangeEvent } from '../cache/ring.ts';
+import type { GroupResource } from '../contracts.ts';
+import type { Backend, LogRecord } from './backend.ts';
+import { Entry } from './entry.ts';
+import { objectPath, resourcePrefix } from './path.ts';
+
+export interface Key {
+  /** '' for cluster-scoped resources. */
+  namespace: string;
+  name: string;
+}
+
+/**
+ * What a write does, decided against the object as it is after every write before it: store an object, remove it
+ * (`put` first when the last state differs from the stored one), or leave it as it is.
+ */
+export type Decision = { put: KubeObject } | { remove: true; last?: KubeObject } | { keep: Entry };
+
+export interface Store {
+  /** The newest committed revision: what reads see. */
+  readonly revision: number;
+  cache(resource: GroupResource): ResourceCache;
+  /** Caches that were used so far. */
+  loaded(): Iterable<ResourceCache>;
+  /** The object after every write so far, committed or not: what writers decide on. */
+  latest(resource: GroupResource, key: Key): Entry | undefined;
+  /**
+   * Queues one write. `decide` runs at once and may throw to refuse; the promise resolves when the result is durable
+   * and visible. A removal resolves to the last state at the revision of the removal.
+   */
+  write(resource: GroupResource, key: Key, decide: (current: Entry | undefined) => Decision): Promise<Entry>;
+  /** What write would do, without doing it. */
+  preview(resource: GroupResource, key: Key, decide: (current: Entry | undefined) => Decision): Entry;
+  /** Why the last commit failed, if it did. */
+  readonly failure: string | undefined;
+  /** Forgets the history up to a revision: watches from below it get 410. */
+  compact(floor: number): Promise<void>;
+  /** Commits what is queued and closes the database. */
+  close(): Promise<void>;
+}
+
+/** The largest object that is stored, in bytes (etcd's default request limit). */
+const MAX_OBJECT = 1.5 * 1024 * 1024;
+
+interface Pending {
+  cache: ResourceCache;
+  record: LogRecord;
+  event: ChangeEvent;
+  done: (entry: Entry) => void;
+  failed: (error: unknown) => void;
+}
+
+/**
+ * The one writer. Decisions are made in order against pending state, so they never conflict with one another; what
+ * queues up while a transaction is being synced goes into the next one (group commit). Committed changes are published
+ * to the watch caches in the order of their revisions, then the writers get their answers.
+ */
+export function createStore(backend: Backend): Store {
+  const caches = new Map<string, ResourceCache>();
+  /** The newest change of each object that is queued or being committed. */
+  const pending = new Map<string, ChangeEvent>();
+  let queue: Pending[] = [];
+  let committed = backend.revision;
+  let assigned = committed;
+  let running: Promise<void> | undefined;
+  let closed = false;
+  let failure: string | undefined;
+
+  const cacheOf = (resource: GroupResource): ResourceCache => {
+    const id = resourcePrefix(resource);
+    let cache = caches.get(id);
+    if (!cache) {
+      cache = createResourceCache({ group: resource.group, resource: resource.resource }, backend);
+      caches.set(id, cache);
+    }
+    return cache;
+  };
+
+  const latest = (resource: GroupResource, key: Key): Entry | undefined => {
+    const waiting = pending.get(objectPath(resource, key));
+    if (waiting) return waiting.type === 'DELETED' ? undefined : waiting.entry;
+    return cacheOf(resource).entries.get(key.namespace, key.name);
+  };
+
+  function eventFor(decision: Exclude<Decision, { keep: Entry }>, current: Entry | undefined): ChangeEvent {
+    const revision = assigned + 1;
+    if ('put' in decision) {
+      const entry = Entry.fromObject(decision.put, revision);
+      if (entry.bytes.length > MAX_OBJECT) {
+        throw new ApiError(413, 'RequestEntityTooLarge', 'etcdserver: request is too large', {});
+      }
+      return { type: current ? 'MODIFIED' : 'ADDED', revision, entry, previous: current, frames: undefined };
+    }
+    if (!current) throw new Error('a write removes an object that does not exist');
+    const entry = decision.last ? Entry.fromObject(decision.last, revision) : current.at(revision);
+    return { type: 'DELETED', revision, entry, previous: current, frames: undefined };
+  }
+
+  function enqueue(cache: ResourceCache, path: string, event: ChangeEvent): Promise<Entry> {
+    assigned = event.revision;
+    pending.set(path, event);
+    const bytes = event.type === 'DELETED' ? undefined : event.entry.bytes;
+    const record = { revision: event.revision, previous: event.previous?.revision ?? 0, path, bytes };
+    const { promise, resolve, reject } = Promise.withResolvers<Entry>();
+    queue.push({ cache, record, event, done: resolve, failed: reject });
+    running ??= run();
+    return promise;
+  }
+
+  /** Waits until a state that was read from `latest` is committed. */
+  function settled(entry: Entry): Promise<Entry> {
+    if (entry.revision <= committed) return Promise.resolve(entry);
+    const { promise, resolve, reject } = Promise.withResolvers<Entry>();
+    const at = queue.at(-1) ?? inFlight.at(-1);
+    if (!at) return Promise.resolve(entry);
+    const { done, failed } = at;
+    at.done = (other) => {
+      done(other);
+      resolve(entry);
+    };
+    at.failed = (error) => {
+      failed(error);
+      reject(error);
+    };
+    return promise;
+  }
+
+  let inFlight: Pending[] = [];
+
+  async function run(): Promise<void> {
+    // Whatever else arrives in this turn of the event loop joins the transaction.
+    await new Promise(setImmediate);
+    while (queue.length > 0) {
+      inFlight = queue;
+      queue = [];
+      try {
+        await backend.commit(inFlight.map((write) => write.record));
+      } catch (error) {
+        failure = error instanceof Error ? error.message : String(error);
+        abandon(error);
+        continue;
+      }
+      failure = undefined;
+      publish(inFlight);
+      inFlight = [];
+    }
+    running = undefined;
+  }
+
+  function publish(batch: readonly Pending[]): void {
+    const touched = new Set<ResourceCache>();
+    for (const { cache, record, event } of batch) {
+      committed = event.revision;
+      if (pending.get(record.path) === event) pending.delete(record.path);
+      cache.publish(event);
+      touched.add(cache);
+    }
+    for (const write of batch) write.done(write.event.entry);
+    for (const cache of touched) cache.notify();
+  }
+
+  /** Later writes were decided on state that now never was: they fail with it. */
+  function abandon(error: unknown): void {
+    const failed = [...inFlight, ...queue];
+    inFlight = [];
+    queue = [];
+    pending.clear();
+    assigned = committed;
+    for (const write of failed) write.failed(error);
+  }
+
+  return {
+    get revision() {
+      return committed;
+    },
+    get failure() {
+      return failure;
+    },
+    cache: cacheOf,
+    loaded: () => caches.values(),
+    latest,
+    async write(resource, key, decide) {
+      if (closed) throw new Error('the store is closed');
+      const current = latest(resource, key);
+      const decision = decide(current);
+      if ('keep' in decision) return settled(decision.keep);
+      return enqueue(cacheOf(resource), objectPath(resource, key), eventFor(decision, current));
+    },
+    preview(resource, key, decide) {
+      const current = latest(resource, key);
+      const decision = decide(current);
+      if ('keep' in decision) return decision.keep;
+      if ('put' in decision) return Entry.fromObject(decision.put, current?.revision ?? 0);
+      return decision.last ? Entry.fromObject(decision.last, current?.revision ?? 0) : (current as Entry);
+    },
+    async compact(floor) {
+      for (const cache of caches.values()) cache.ring.forget(floor);
+      await backend.compact(floor);
+    },
+    async close() {
+      closed = true;
+      await running;
+      await backend.close();
+    },
+  };
+}

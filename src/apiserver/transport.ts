@@ -1,0 +1,110 @@
+import type { RawWatchEvent, Transport, TransportRequest } from '../client/index.ts';
+import { ApiError } from '../machinery/index.ts';
+import type { UserInfo } from './contracts.ts';
+import type { Core } from './core.ts';
+import type { Documents } from './http/documents.ts';
+import { dispatch, noSuchResource } from './rest/dispatch.ts';
+import { bookmarkObject, listHead } from './rest/envelope.ts';
+import type { ApiRequest, Outcome } from './rest/request.ts';
+import { requestInfo } from './rest/request-info.ts';
+
+/** What a request in process passes through: the same authorization and handlers as one over HTTP. */
+export interface InProcess {
+  core: Core;
+  documents: Documents;
+  permit(user: UserInfo, info: ReturnType<typeof requestInfo>): void;
+  /** Ends every watch. */
+  stopped: AbortSignal;
+}
+
+const BATCH = 256;
+
+/**
+ * A Transport that calls the handlers directly. Objects in answers are the cache's own, parsed once for everyone.
+ * @param user who makes the requests.
+ */
+export function createInProcessTransport(server: InProcess, user: UserInfo): Transport {
+  function prepare(request: TransportRequest): ApiRequest {
+    const query = new URLSearchParams();
+    for (const [name, value] of Object.entries(request.query ?? {})) if (value !== undefined) query.set(name, value);
+    const info = requestInfo(request.method, request.path, query);
+    server.permit(user, info);
+    return {
+      info,
+      query,
+      user,
+      userAgent: user.username,
+      contentType: request.contentType ?? (request.method === 'PATCH' ? '' : 'application/json'),
+      body: { value: request.body },
+      warn: () => {},
+    };
+  }
+
+  function document(path: string): unknown {
+    const found = server.documents.reply(path, 'application/json');
+    if (!found) throw noSuchResource();
+    return JSON.parse(Buffer.from(found.body).toString('utf8'));
+  }
+
+  return {
+    async request(request) {
+      const prepared = prepare(request);
+      if (!prepared.info.isResource) return document(request.path);
+      return toValue(await dispatch(server.core, prepared));
+    },
+    async *watch(request) {
+      const prepared = prepare({ ...request, query: { ...request.query, watch: 'true' } });
+      const outcome = await dispatch(server.core, prepared);
+      if (outcome.kind !== 'watch') throw new ApiError(405, 'MethodNotAllowed', 'this path cannot be watched');
+      const signals = request.signal ? [request.signal, server.stopped] : [server.stopped];
+      yield* events(outcome, AbortSignal.any(signals));
+    },
+  };
+}
+
+function toValue(outcome: Outcome): unknown {
+  switch (outcome.kind) {
+    case 'entry':
+      return outcome.entry.object;
+    case 'value':
+      return outcome.value;
+    case 'list': {
+      const { registration, page } = outcome;
+      return { ...listHead(registration, page), items: page.entries.map((entry) => registration.view(entry).object) };
+    }
+    case 'watch':
+      throw new ApiError(400, 'BadRequest', 'a watch must be made with Transport.watch');
+  }
+}
+
+async function* events(outcome: Outcome & { kind: 'watch' }, signal: AbortSignal): AsyncIterable<RawWatchEvent> {
+  const { watch, registration, timeoutSeconds, bookmarks } = outcome;
+  const { apiVersion } = registration;
+  const { kind } = registration.served;
+  let wake = (): void => {};
+  const end = AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1000)]);
+  const onEnd = (): void => wake();
+  end.addEventListener('abort', onEnd);
+  watch.onReady(() => wake());
+  try {
+    while (!end.aborted) {
+      for (const item of watch.pull(BATCH)) {
+        if (item.type !== 'BOOKMARK') {
+          yield { type: item.type, object: registration.view(item.entry).object };
+        } else if (bookmarks) {
+          yield { type: 'BOOKMARK', object: bookmarkObject(apiVersion, kind, item) };
+        }
+      }
+      if (watch.behind || end.aborted) continue;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    yield { type: 'ERROR', object: error.toStatus() as unknown as RawWatchEvent['object'] };
+  } finally {
+    end.removeEventListener('abort', onEnd);
+    watch.close();
+  }
+}
