@@ -1,0 +1,1 @@
+export { type WorkloadOptions, workloadControllers } from './workload-controllers.ts';

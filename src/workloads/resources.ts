@@ -1,0 +1,23 @@
+import type { Resource } from '../machinery/index.ts';
+
+function resource(group: string, version: string, name: string, kind: string, namespaced = true): Resource {
+  return { group, version, resource: name, kind, namespaced };
+}
+
+export const configMaps = resource('', 'v1', 'configmaps', 'ConfigMap');
+export const endpoints = resource('', 'v1', 'endpoints', 'Endpoints');
+export const namespaces = resource('', 'v1', 'namespaces', 'Namespace', false);
+export const nodes = resource('', 'v1', 'nodes', 'Node', false);
+export const pods = resource('', 'v1', 'pods', 'Pod');
+export const serviceAccounts = resource('', 'v1', 'serviceaccounts', 'ServiceAccount');
+export const services = resource('', 'v1', 'services', 'Service');
+export const deployments = resource('apps', 'v1', 'deployments', 'Deployment');
+export const replicaSets = resource('apps', 'v1', 'replicasets', 'ReplicaSet');
+export const endpointSlices = resource('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
+export const customResourceDefinitions = resource(
+  'apiextensions.k8s.io',
+  'v1',
+  'customresourcedefinitions',
+  'CustomResourceDefinition',
+  false,
+);

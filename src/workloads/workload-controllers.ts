@@ -1,0 +1,41 @@
+import type { Controller, PlatformContext } from '../client/index.ts';
+import { deploymentController } from './deployment/controller.ts';
+import { apiServerEndpointsController } from './endpoints/api-server.ts';
+import { endpointsController } from './endpoints/controller.ts';
+import { withFieldManager } from './field-manager.ts';
+import { garbageCollector } from './gc/controller.ts';
+import { namespaceController } from './namespace/controller.ts';
+import { replicaSetController } from './replicaset/controller.ts';
+import { scheduler } from './scheduler/controller.ts';
+import { rootCaPublisher, serviceAccountController } from './service-accounts.ts';
+
+export interface WorkloadOptions {
+  /** The CA of the API server, published as the ConfigMap kube-root-ca.crt in every namespace. */
+  caPem?: string;
+  /** Where pods reach the API server: what the service default/kubernetes points at. Both or neither. */
+  apiAddress?: string;
+  apiPort?: number;
+}
+
+/**
+ * The controllers that a cluster's control plane runs beside its API server: deployments, replica sets, endpoints,
+ * garbage collection, namespaces, service accounts, and the scheduler. None of them is started.
+ */
+export function workloadControllers(platform: PlatformContext, options: WorkloadOptions = {}): Controller[] {
+  const { caPem, apiAddress, apiPort } = options;
+  const context = { ...platform, client: withFieldManager(platform.client, 'kube-controller-manager') };
+  const controllers = [
+    deploymentController(context),
+    replicaSetController(context),
+    endpointsController(context),
+    garbageCollector(context),
+    namespaceController(context),
+    serviceAccountController(context),
+    scheduler(context),
+  ];
+  if (caPem) controllers.push(rootCaPublisher(context, caPem));
+  if (apiAddress && apiPort) {
+    controllers.push(apiServerEndpointsController(context, { address: apiAddress, port: apiPort }));
+  }
+  return controllers;
+}
