@@ -1,0 +1,153 @@
+import { readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Command } from 'commander';
+import pc from 'picocolors';
+import { parse } from 'yaml';
+import type { Client } from '../../client/index.ts';
+import { createProvenance } from '../../compose/index.ts';
+import { clientSource, diagnose, ownershipTree, renderTree } from '../../diagnose/index.ts';
+import { type Condition, isReason, type KubeObject, type Resource } from '../../machinery/index.ts';
+import { buildImage, openImageStore } from '../../registry/index.ts';
+import { type Connection, connect } from '../connection.ts';
+import { withExamples } from '../help.ts';
+import { readStatus } from '../instance.ts';
+import { listResources } from '../resource-argument.ts';
+import { packageVersion } from '../version.ts';
+
+const examples = fileURLToPath(new URL('../../../examples', import.meta.url));
+const namespace = 'a-team';
+const fieldManager = 'homeport-demo';
+/** How long the application may take to become ready, in milliseconds. */
+const patience = 60_000;
+
+/** `homeport demo`: the ten lines of examples/application, applied to the running Homeport, explained as they go. */
+export function demoCommand(): Command {
+  const command = new Command('demo')
+    .description('from ten lines to a running application, on the Homeport that runs here')
+    .option('--data <dir>', 'the data directory of the running Homeport', '.homeport')
+    .option('--remove', 'remove what the demonstration made')
+    .action(async ({ data, remove }: { data: string; remove?: boolean }) => {
+      const status = readStatus(resolve(data), packageVersion());
+      if (!status.ready || !status.apps) {
+        throw new Error(`Homeport is not running on ${status.dataDir}: start it in another terminal with "npm start"`);
+      }
+      const connection = await connect({ data, namespace });
+      try {
+        await (remove ? removeDemo(connection.client) : demo(connection, status.dataDir, status.apps));
+      } finally {
+        connection.close();
+      }
+    });
+  return withExamples(command, [
+    ['homeport demo', 'build an image, define what an Application is, run one'],
+    ['homeport demo --remove', 'take it all away again'],
+  ]);
+}
+
+async function demo(connection: Connection, dataDir: string, apps: string): Promise<void> {
+  const { client } = connection;
+  const store = await openImageStore(join(dataDir, 'images'));
+  await step('Pack examples/silly-demo into an image', () =>
+    buildImage({ store, folder: join(examples, 'silly-demo'), tags: ['silly-demo:1.4.305'] }),
+  );
+  await step('Define what an Application is (examples/application/definition.yaml)', () =>
+    apply(client, example('definition.yaml')),
+  );
+  const application = example('silly-demo.yaml');
+  console.log(`\n${pc.dim(text('silly-demo.yaml').trimEnd().replace(/^/gm, '    '))}\n`);
+  await step(`Apply these ten lines in the namespace ${namespace}`, async () => {
+    await apply(client, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+    await apply(client, { ...application, metadata: { ...application.metadata, namespace } });
+  });
+  const ready = await step('Wait until it is ready', () => untilReady(client, application));
+  await report(connection, ready);
+  const { port } = new URL(apps);
+  const url = `http://silly-demo.localhost:${port}`;
+  console.log(`\n${pc.bold(url)} answers: ${await answer(apps, `silly-demo.localhost:${port}`)}`);
+  console.log(`\nNow break it, and ask why:
+  kubectl -n ${namespace} patch application silly-demo --type merge -p '{"spec":{"tag":"this-tag-does-not-exist"}}'
+  homeport why application/silly-demo -n ${namespace}`);
+}
+
+async function removeDemo(client: Client): Promise<void> {
+  await step(`Delete the namespace ${namespace} and the definition`, async () => {
+    for (const object of [
+      { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+      example('definition.yaml'),
+    ]) {
+      const resource = await resourceOfObject(client, object);
+      await client.delete(resource, { name: object.metadata.name }).catch((error: unknown) => {
+        if (!isReason(error, 'NotFound')) throw error;
+      });
+    }
+  });
+}
+
+/** Does one thing, says what, and how long it took. */
+async function step<T>(what: string, action: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  if (process.stdout.isTTY) process.stdout.write(`${pc.dim('…')} ${what}`);
+  const result = await action();
+  const took = `${((performance.now() - start) / 1000).toFixed(1)} s`;
+  console.log(`${process.stdout.isTTY ? '\r' : ''}${pc.green('✓')} ${what} ${pc.dim(`(${took})`)}`);
+  return result;
+}
+
+const text = (file: string): string => readFileSync(join(examples, 'application', file), 'utf8');
+const example = (file: string): KubeObject => parse(text(file)) as KubeObject;
+
+async function apply(client: Client, object: KubeObject): Promise<KubeObject> {
+  return client.apply(await resourceOfObject(client, object), object, { fieldManager, force: true });
+}
+
+/** The resource of an object's kind. A kind that was defined a moment ago may take a moment to be served. */
+async function resourceOfObject(client: Client, { apiVersion, kind }: KubeObject): Promise<Resource> {
+  const deadline = Date.now() + 10_000;
+  for (;;) {
+    const resource = await client.resourceFor(apiVersion, kind);
+    if (resource) return resource;
+    if (Date.now() > deadline)
+      throw new Error(`the server has not begun to serve ${kind} (${apiVersion}) within 10 seconds`);
+    await new Promise((wake) => setTimeout(wake, 100));
+  }
+}
+
+/** Watches the application until it is ready, or patience is at an end; returns how it is then. */
+async function untilReady(client: Client, application: KubeObject): Promise<KubeObject> {
+  const resource = await resourceOfObject(client, application);
+  const fieldSelector = `metadata.name=${application.metadata.name}`;
+  const signal = AbortSignal.timeout(patience);
+  let last = application;
+  for await (const { object } of client.watch(resource, { namespace, fieldSelector, signal })) {
+    last = object;
+    const conditions = (object.status?.['conditions'] ?? []) as Condition[];
+    if (conditions.some(({ type, status }) => type === 'Ready' && status === 'True')) break;
+  }
+  return last;
+}
+
+async function report(connection: Connection, object: KubeObject): Promise<void> {
+  const { client } = connection;
+  const source = clientSource({ client, resources: await listResources(connection) });
+  console.log(`\n${renderTree(await ownershipTree(object, source), new Date())}`);
+  const diagnosis = await diagnose({ object, source, provenance: createProvenance(client), now: new Date() });
+  if (!diagnosis.healthy) throw new Error(`the application is not ready: ${diagnosis.cause}`);
+}
+
+/** What an application answers to GET /, asked by its host name as a browser would. */
+function answer(apps: string, host: string): Promise<string> {
+  return new Promise((settle, reject) => {
+    const outgoing = request(apps, { headers: { host } }, (response) => {
+      response.setEncoding('utf8');
+      let body = '';
+      response.on('data', (chunk: string) => {
+        body += chunk;
+      });
+      response.on('end', () => settle(body.trim()));
+    });
+    outgoing.on('error', reject);
+    outgoing.end();
+  });
+}

@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import pc from 'picocolors';
+import { destination, type Logger, pino } from 'pino';
+import { type Configuration, options, readConfiguration } from '../configuration.ts';
+import { withExamples } from '../help.ts';
+import { lockDataDir, readStatus, unlockDataDir, writeStatus } from '../instance.ts';
+import type { Platform } from '../up.ts';
+import { packageVersion } from '../version.ts';
+
+/** Where a configuration is looked for when none is named. */
+const usualFile = 'homeport.yaml';
+
+/** `homeport up`: start the platform and stay until told to stop. */
+export function upCommand(): Command {
+  const command = new Command('up')
+    .description('start the platform on this machine and stay until Ctrl-C')
+    .option('-f, --config <file>', `a homeport.dev/v1alpha1 Configuration (default: ${usualFile}, where there is one)`);
+  for (const { flag, description, fallback, choices } of options) {
+    const shown = fallback === undefined ? description : `${description} (default: ${fallback})`;
+    const option = new Option(flag, shown);
+    command.addOption(choices ? option.choices(choices) : option);
+  }
+  command.action(async (flags: Record<string, unknown>) => {
+    const file = (flags['config'] as string | undefined) ?? (existsSync(usualFile) ? usualFile : undefined);
+    const configuration = readConfiguration(flags, file);
+    await up({ ...configuration, dataDir: resolve(configuration.dataDir) });
+  });
+  return withExamples(command, [
+    ['homeport up', 'data in .homeport, the usual ports or free ones'],
+    ['homeport up --data /tmp/ci --secure-port 0 --apps-port 0', 'for CI: nothing shared, any free ports'],
+    ['homeport up --runtime simulated', 'pods that only pretend to run'],
+  ]);
+}
+
+async function up(configuration: Configuration): Promise<void> {
+  const { dataDir } = configuration;
+  const holder = lockDataDir(dataDir);
+  if (holder !== undefined) {
+    const { api } = readStatus(dataDir, packageVersion());
+    const where = api ? `: ${api}, export KUBECONFIG=${join(dataDir, 'kubeconfig')}` : ' and is starting';
+    throw new Error(`Homeport is already running on ${dataDir} (process ${holder})${where}`);
+  }
+  const stopped = Promise.withResolvers<string>();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stopped.resolve(signal));
+  const log = createLog(configuration);
+  try {
+    const { startPlatform } = await import('../up.ts');
+    const platform = await startPlatform(configuration, log);
+    publish(configuration, platform);
+    console.log(banner(configuration, platform));
+    log.info({ signal: await stopped.promise }, 'stopping');
+    console.log(pc.dim('Stopping: pods first …'));
+    await platform.stop();
+  } finally {
+    unlockDataDir(dataDir);
+  }
+  console.log(`Stopped. Everything is kept in ${dataDir}.`);
+}
+
+/** What happens goes to a file, so that the terminal says only what a person needs. */
+function createLog({ dataDir, logLevel }: Configuration): Logger {
+  return pino(
+    { level: logLevel, base: null },
+    destination({ dest: join(dataDir, 'homeport.log'), sync: false, mode: 0o600 }),
+  );
+}
+
+function publish({ dataDir }: Configuration, { api, node, kubeconfig, capabilities }: Platform): void {
+  const [version, pid] = [packageVersion(), process.pid];
+  writeStatus({ version, pid, ready: true, api: api.url, kubeconfig, apps: node.appsUrl, dataDir, capabilities });
+}
+
+function banner({ dataDir }: Configuration, { api, node, kubeconfig, runtimeReason }: Platform): string {
+  const appsPort = new URL(node.appsUrl).port;
+  const seconds = (performance.now() / 1000).toFixed(2);
+  const rows = [
+    ['API', api.url],
+    ['Kubeconfig', pc.cyan(`export KUBECONFIG=${kubeconfig}`)],
+    ['Apps', `http://NAME.localhost:${appsPort}`],
+    ['Pods', `${node.runtime} (${runtimeReason})`],
+    ['Data', `${dataDir} ${pc.dim('(log: homeport.log)')}`],
+  ];
+  const lines = rows.map(([name, value]) => `  ${pc.dim((name ?? '').padEnd(11))} ${value}`);
+  return [
+    `${pc.bold(pc.green('Homeport'))} ${packageVersion()} is up ${pc.dim(`(${seconds} s)`)}`,
+    '',
+    ...lines,
+    '',
+    `  Try first   ${pc.bold('npx homeport demo')} ${pc.dim('in another terminal: from ten lines to a running application')}`,
+    `  Stop        Ctrl-C`,
+  ].join('\n');
+}

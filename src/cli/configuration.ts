@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs';
+import { parseDocument } from 'yaml';
+
+/** What differs from the defaults: the spec of a homeport.dev/v1alpha1 Configuration, and the flags of `homeport up`. */
+export interface Configuration {
+  dataDir: string;
+  securePort?: number;
+  appsPort?: number;
+  bindAddress: string;
+  runtime: string;
+  serviceClusterIpRange?: string;
+  authorizationMode: string;
+  tokenAuthFile?: string;
+  clientCaFile?: string;
+  logLevel: string;
+}
+
+interface Option {
+  /** The field of the configuration file. */
+  field: keyof Configuration;
+  /** The flag as commander wants it. */
+  flag: string;
+  description: string;
+  fallback?: string;
+  /** A port number; 0 takes any free one. */
+  port?: boolean;
+  choices?: readonly string[];
+}
+
+/** The one table of options: every flag has a field in the file, and the other way round. */
+export const options: readonly Option[] = [
+  { field: 'dataDir', flag: '--data <dir>', description: 'where everything is kept', fallback: '.homeport' },
+  {
+    field: 'securePort',
+    flag: '--secure-port <port>',
+    description: 'port of the API (HTTPS); when left out: 6443, or a free one if that is taken',
+    port: true,
+  },
+  {
+    field: 'appsPort',
+    flag: '--apps-port <port>',
+    description: 'port on which applications answer by host name (HTTP); when left out: 8080, or a free one',
+    port: true,
+  },
+  { field: 'bindAddress', flag: '--bind-address <ip>', description: 'address to listen on', fallback: '127.0.0.1' },
+  {
+    field: 'runtime',
+    flag: '--runtime <name>',
+    description: 'how pods run; auto takes the best that works here',
+    fallback: 'auto',
+    choices: ['auto', 'linux', 'simulated'],
+  },
+  {
+    field: 'serviceClusterIpRange',
+    flag: '--service-cluster-ip-range <cidr>',
+    description: 'addresses for Services; when left out: a range that is free on this machine',
+  },
+  {
+    field: 'authorizationMode',
+    flag: '--authorization-mode <modes>',
+    description: 'RBAC, AlwaysAllow or AlwaysDeny, or several separated by commas',
+    fallback: 'RBAC',
+  },
+  {
+    field: 'tokenAuthFile',
+    flag: '--token-auth-file <file>',
+    description: 'CSV of bearer tokens: token,user,uid,"group1,group2"',
+  },
+  {
+    field: 'clientCaFile',
+    flag: '--client-ca-file <file>',
+    description: 'also accept client certificates signed by these authorities (PEM)',
+  },
+  {
+    field: 'logLevel',
+    flag: '--log-level <level>',
+    description: 'trace, debug, info, warn, error, fatal or silent',
+    fallback: 'warn',
+    choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
+  },
+];
+
+/** The key under which commander reports a flag's value: '--secure-port <port>' → 'securePort'. */
+export function flagKey(option: Option): string {
+  const name = option.flag.split(' ')[0]?.replace(/^--/, '') ?? '';
+  return name.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+/**
+ * Merges defaults, the configuration file and the flags, in rising order of precedence.
+ * @param flags what commander parsed; an absent flag is undefined
+ * @param file path of a homeport.dev/v1alpha1 Configuration, or undefined
+ * @throws Error that names the file and field that is wrong
+ */
+export function readConfiguration(flags: Record<string, unknown>, file: string | undefined): Configuration {
+  const fromFile = file === undefined ? {} : readFile(file);
+  const merged: Record<string, unknown> = {};
+  for (const option of options) {
+    const flag = flags[flagKey(option)];
+    const given = flag ?? fromFile[option.field];
+    const where = flag === undefined ? `${file}: spec.${option.field}` : option.flag.split(' ')[0];
+    const value = given === undefined ? option.fallback : checked(option, given, `${where}`);
+    if (value !== undefined) merged[option.field] = value;
+  }
+  return merged as unknown as Configuration;
+}
+
+function checked(option: Option, given: unknown, where: string): string | number {
+  if (option.port) {
+    const port = Number(given);
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+      throw new Error(
+        `${where} must be a port between 0 and 65535 (0 takes any free one), not ${JSON.stringify(given)}`,
+      );
+    }
+    return port;
+  }
+  if (typeof given !== 'string' || given === '')
+    throw new Error(`${where} must be a text, not ${JSON.stringify(given)}`);
+  if (option.choices && !option.choices.includes(given)) {
+    throw new Error(`${where} must be one of ${option.choices.join(', ')}, not ${JSON.stringify(given)}`);
+  }
+  return given;
+}
+
+function readFile(file: string): Record<string, unknown> {
+  const document = parseDocument(readFileSync(file, 'utf8'));
+  const [problem] = document.errors;
+  if (problem) throw new Error(`${file} is not YAML: ${problem.message}`);
+  const content = document.toJS({ maxAliasCount: 100 }) as Record<string, unknown> | null;
+  if (content?.['apiVersion'] !== 'homeport.dev/v1alpha1' || content['kind'] !== 'Configuration') {
+    throw new Error(`${file} must be of apiVersion homeport.dev/v1alpha1 and kind Configuration`);
+  }
+  const spec = (content['spec'] ?? {}) as Record<string, unknown>;
+  const known = new Set<string>(options.map((option) => option.field));
+  const unknown = Object.keys(spec).find((field) => !known.has(field));
+  if (unknown) throw new Error(`${file}: unknown field spec.${unknown}; there are ${[...known].join(', ')}`);
+  return spec;
+}

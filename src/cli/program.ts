@@ -1,0 +1,69 @@
+import { Command } from 'commander';
+import pc from 'picocolors';
+import { ApiError } from '../machinery/index.ts';
+import { completionCommand } from './commands/completion.ts';
+import { demoCommand } from './commands/demo.ts';
+import { imageCommand } from './commands/image.ts';
+import { statusCommand } from './commands/status.ts';
+import { treeCommand } from './commands/tree.ts';
+import { upCommand } from './commands/up.ts';
+import { whyCommand } from './commands/why.ts';
+import { outputOption, withExamples } from './help.ts';
+import { packageVersion } from './version.ts';
+
+/** The whole command line. Exported for the tests and for completion, which is generated from it. */
+export function createProgram(): Command {
+  const program = new Command('homeport')
+    .description('An internal developer platform in one process that speaks Kubernetes.')
+    .version(packageVersion(), '-V, --version')
+    .showHelpAfterError('(homeport --help shows what there is)')
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
+  for (const command of [upCommand(), demoCommand(), statusCommand(), treeCommand(), whyCommand(), imageCommand()]) {
+    program.addCommand(command);
+  }
+  program.addCommand(versionCommand());
+  program.addCommand(completionCommand(program));
+  withExamples(program, [
+    ['homeport up', 'start here, with data in .homeport'],
+    ['homeport demo', 'from ten lines to a running application'],
+    ['homeport why application/silly-demo -n a-team', 'what is wrong, and who can fix it'],
+  ]);
+  return program;
+}
+
+/** Runs a command line and ends the process: 0, or 1 with one plain line on stderr. */
+export async function run(argv: readonly string[]): Promise<void> {
+  try {
+    await createProgram().parseAsync([...argv]);
+  } catch (error) {
+    console.error(`${pc.red('error:')} ${explain(error)}`);
+    process.exitCode = 1;
+  }
+}
+
+/** What a person should read about an error; a stack only for what is our own bug. */
+function explain(error: unknown): string {
+  if (error instanceof ApiError) return `the API server answered: ${error.message}`;
+  if (!(error instanceof Error)) return String(error);
+  const programming = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
+  return programming ? (error.stack ?? error.message) : error.message;
+}
+
+function versionCommand(): Command {
+  const command = new Command('version')
+    .description('print the version of Homeport and of what it runs on')
+    .addOption(outputOption(['json']))
+    .action(({ output }: { output?: string }) => {
+      const version = {
+        homeport: packageVersion(),
+        node: process.version,
+        platform: `${process.platform}-${process.arch}`,
+      };
+      console.log(
+        output === 'json'
+          ? JSON.stringify(version)
+          : `Homeport ${version.homeport} (Node ${version.node}, ${version.platform})`,
+      );
+    });
+  return withExamples(command, [['homeport version -o json', 'for scripts']]);
+}

@@ -1,0 +1,290 @@
+// What `npm start` promises: where it is, who may come in, how it stops, and what survives a kill.
+import { webcrypto } from 'node:crypto';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as x509 from '@peculiar/x509';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { homeport, startHomeport, type TestHomeport } from './support/homeport.ts';
+import { ended, eventually } from './support/run.ts';
+import { root } from './support/tools.ts';
+
+let dataDir: string;
+const running: TestHomeport[] = [];
+
+beforeEach(() => {
+  dataDir = mkdtempSync(join(tmpdir(), 'homeport-up-'));
+});
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((one) => one.stop()));
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+async function start(...flags: string[]): Promise<TestHomeport> {
+  const started = await startHomeport(flags, dataDir);
+  running.push(started);
+  return started;
+}
+
+/** How long the endless programs of this file's pods sleep at a time: what tells them from all others. */
+const nap = String(100_000 + process.pid);
+
+const sleeper = JSON.stringify({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'sleeper' },
+  spec: {
+    containers: [
+      { name: 'main', image: 'silly-demo:1', command: ['sh', '-c', `trap "" TERM; while :; do sleep ${nap}; done`] },
+    ],
+  },
+});
+
+/** Pids of the programs that `sleeper` started, the shell and the sleep. */
+function sleepers(): string[] {
+  return readdirSync('/proc').filter((pid) => /^\d+$/.test(pid) && commandOf(pid).includes(nap));
+}
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch (error) {
+    // It ended between the two looks.
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return '';
+    throw error;
+  }
+}
+
+async function runSleeper(instance: TestHomeport): Promise<void> {
+  const built = await instance.homeport(['image', 'build', join(root, 'examples/silly-demo'), '-t', 'silly-demo:1']);
+  expect(built.code, built.stderr).toBe(0);
+  await instance.kubectl('create -f -', { input: sleeper });
+  await instance.kubectl('wait pod/sleeper --for=condition=Ready --timeout=30s');
+  expect(sleepers()).not.toEqual([]);
+}
+
+describe('what it says', () => {
+  test('the banner tells the five things', async () => {
+    const instance = await start('--runtime', 'simulated');
+    const { status } = instance;
+    const shown = await eventually('the banner', async () => instance.banner.includes('Stop') && instance.banner);
+    expect(shown).toContain(status.api);
+    expect(shown).toContain(`export KUBECONFIG=${dataDir}/kubeconfig`);
+    expect(shown).toContain(`http://NAME.localhost:${new URL(status.apps).port}`);
+    expect(shown).toContain('demo');
+    expect(shown).toMatch(/is up.*\(\d+\.\d+ s\)/);
+  });
+
+  test('status for scripts, running and not', async () => {
+    const before = await homeport(['status', '-o', 'json', '--data', dataDir]);
+    expect(before.code).toBe(1);
+    expect(JSON.parse(before.stdout)).toMatchObject({ ready: false, pid: null, dataDir });
+    const instance = await start('--runtime', 'simulated');
+    const now = await instance.homeport(['status', '-o', 'json']);
+    expect(now.code).toBe(0);
+    expect(JSON.parse(now.stdout)).toEqual({
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      pid: instance.process.pid,
+      ready: true,
+      api: expect.stringMatching(/^https:\/\/127\.0\.0\.1:\d+$/),
+      kubeconfig: join(dataDir, 'kubeconfig'),
+      apps: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      dataDir,
+      capabilities: ['compose'],
+    });
+    expect((await instance.homeport(['status'])).stdout).toContain('is ready');
+  });
+
+  test('a second start on the same data says that it runs, and where', async () => {
+    const instance = await start('--runtime', 'simulated');
+    const second = await homeport(['up', '--data', dataDir]);
+    expect(second.code).toBe(1);
+    expect(second.stderr).toContain('already running');
+    expect(second.stderr).toContain(instance.status.api);
+    await instance.kubectl('get ns');
+  });
+
+  test('wrong flags and files are named', async () => {
+    expect((await homeport(['up', '--data', dataDir, '--secure-port', 'x'])).stderr).toContain(
+      '--secure-port must be a port',
+    );
+    const file = join(dataDir, 'homeport.yaml');
+    writeFileSync(file, 'apiVersion: homeport.dev/v1alpha1\nkind: Configuration\nspec: {securePrt: 1}');
+    expect((await homeport(['up', '--config', file])).stderr).toContain('unknown field spec.securePrt');
+  });
+});
+
+describe('who may come in', () => {
+  test('only with the certificate in a kubeconfig of mode 0600, only over loopback', async () => {
+    const { status } = await start('--runtime', 'simulated');
+    expect(statSync(status.kubeconfig).mode & 0o777).toBe(0o600);
+    const { port } = new URL(status.api);
+    const others = Object.values(networkInterfaces())
+      .flatMap((addresses) => addresses ?? [])
+      .filter(({ internal, family }) => !internal && family === 'IPv4');
+    for (const { address } of others) await expect(reach(address, Number(port))).rejects.toThrow('ECONNREFUSED');
+    const anonymous = await running[0]?.tryKubectl([
+      '--kubeconfig',
+      '/dev/null',
+      '--server',
+      status.api,
+      '--insecure-skip-tls-verify',
+      'get',
+      'ns',
+      '--token',
+      'wrong',
+    ]);
+    expect(anonymous?.stderr).toMatch(/Unauthorized|must be logged in/);
+  });
+
+  test('a token file and an authorization mode, as kube-apiserver reads them', async () => {
+    const file = join(dataDir, 'tokens.csv');
+    writeFileSync(file, 'sesame,ali,42,"thieves,readers"\n');
+    const instance = await start(
+      '--runtime',
+      'simulated',
+      '--token-auth-file',
+      file,
+      '--service-cluster-ip-range',
+      '10.111.0.0/24',
+    );
+    const ali = [
+      '--kubeconfig',
+      '/dev/null',
+      '--server',
+      instance.status.api,
+      '--insecure-skip-tls-verify',
+      '--token',
+      'sesame',
+    ];
+    const who = await instance.kubectl([...ali, 'auth', 'whoami', '-o', 'json']);
+    expect(JSON.parse(who)).toMatchObject({
+      status: { userInfo: { username: 'ali', uid: '42', groups: ['thieves', 'readers', 'system:authenticated'] } },
+    });
+    expect((await instance.tryKubectl([...ali, 'get', 'pods'])).stderr).toContain(
+      'User "ali" cannot list resource "pods"',
+    );
+    await instance.kubectl('create clusterrolebinding readers --clusterrole=view --group=readers');
+    await eventually('the right to read', async () => (await instance.tryKubectl([...ali, 'get', 'pods'])).code === 0);
+    expect(await instance.kubectl('get svc kubernetes -o jsonpath={.spec.clusterIP}')).toBe('10.111.0.1');
+  });
+
+  test('AlwaysAllow asks nobody', async () => {
+    const file = join(dataDir, 'tokens.csv');
+    writeFileSync(file, 'sesame,ali,42\n');
+    const instance = await start(
+      '--runtime',
+      'simulated',
+      '--token-auth-file',
+      file,
+      '--authorization-mode',
+      'AlwaysAllow',
+    );
+    const ali = [
+      '--kubeconfig',
+      '/dev/null',
+      '--server',
+      instance.status.api,
+      '--insecure-skip-tls-verify',
+      '--token',
+      'sesame',
+    ];
+    await instance.kubectl([...ali, 'create', 'namespace', 'cave']);
+  });
+
+  test('certificates of another authority, when it is named', async () => {
+    await writeForeignCertificates(dataDir);
+    const instance = await start('--runtime', 'simulated', '--client-ca-file', join(dataDir, 'ca.crt'));
+    const ada = ['--client-certificate', join(dataDir, 'ada.crt'), '--client-key', join(dataDir, 'ada.key')];
+    const who = await instance.kubectl([
+      '--kubeconfig',
+      '/dev/null',
+      '--server',
+      instance.status.api,
+      '--insecure-skip-tls-verify',
+      ...ada,
+      'auth',
+      'whoami',
+      '-o',
+      'json',
+    ]);
+    expect(JSON.parse(who)).toMatchObject({
+      status: { userInfo: { username: 'ada', groups: ['engineers', 'system:authenticated'] } },
+    });
+  });
+});
+
+/** A certificate authority that Homeport does not know (ca.crt), and a client certificate of it (ada.crt, ada.key). */
+async function writeForeignCertificates(folder: string): Promise<void> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const authorityKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const notAfter = new Date(Date.now() + 3_600_000);
+  const authority = await x509.X509CertificateGenerator.createSelfSigned({
+    name: 'CN=other',
+    notAfter,
+    keys: authorityKeys,
+    signingAlgorithm: algorithm,
+    extensions: [new x509.BasicConstraintsExtension(true)],
+  });
+  const ada = await x509.X509CertificateGenerator.create({
+    subject: 'O=engineers, CN=ada',
+    issuer: authority.subject,
+    notAfter,
+    publicKey: keys.publicKey,
+    signingKey: authorityKeys.privateKey,
+    signingAlgorithm: algorithm,
+    extensions: [new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth])],
+  });
+  const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
+  writeFileSync(join(folder, 'ca.crt'), authority.toString('pem'));
+  writeFileSync(join(folder, 'ada.crt'), ada.toString('pem'));
+  writeFileSync(join(folder, 'ada.key'), x509.PemConverter.encode(key, 'PRIVATE KEY'));
+}
+
+function reach(host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, host, () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.on('error', reject);
+  });
+}
+
+describe('how it ends', () => {
+  test('Ctrl-C stops everything within five seconds, pods included, and the next start has it all again', async () => {
+    const first = await start('--runtime', 'linux');
+    await runSleeper(first);
+    const from = Date.now();
+    first.process.kill('SIGINT');
+    await ended(first.process);
+    expect(Date.now() - from).toBeLessThan(5000);
+    expect(sleepers()).toEqual([]);
+    expect(first.process.exitCode).toBe(0);
+    const again = await start('--runtime', 'linux');
+    await again.kubectl('wait pod/sleeper --for=condition=Ready --timeout=30s');
+    await eventually('the program to run again', async () => sleepers().length > 0);
+  });
+
+  test('after kill -9 every acknowledged object is there and no process is left', async () => {
+    const first = await start('--runtime', 'linux');
+    await runSleeper(first);
+    const writes = Array.from({ length: 40 }, (_, index) =>
+      first.tryKubectl(`create configmap c${index} --from-literal=a=b`),
+    );
+    await Promise.race(writes);
+    await Promise.all(writes.slice(0, 10));
+    first.process.kill('SIGKILL');
+    await ended(first.process);
+    const acknowledged = (await Promise.all(writes)).flatMap(({ code }, index) =>
+      code === 0 ? [`configmap/c${index}`] : [],
+    );
+    await eventually('every process to be gone', async () => sleepers().length === 0);
+    expect(acknowledged.length).toBeGreaterThanOrEqual(10);
+    const again = await start('--runtime', 'linux');
+    expect((await again.kubectl('get configmap -o name')).split('\n')).toEqual(expect.arrayContaining(acknowledged));
+    await again.kubectl('wait pod/sleeper --for=condition=Ready --timeout=30s');
+  });
+});
