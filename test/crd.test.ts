@@ -74,7 +74,7 @@ test('defaults are filled in, unknown fields pruned, marked ones preserved', asy
 });
 
 test('what is wrong is worded as kube-apiserver words it', async () => {
-  expect(await refusal(ship('a', {}))).toContain('Ship.sea.example.com "a" is invalid: spec.flag: Required value');
+  expect(await refusal(ship('a', {}))).toContain('The Ship "a" is invalid: spec.flag: Required value');
   const many = await refusal(ship('b', { flag: 'RED', boats: 12, rig: 'dhow' }), '--validate=ignore');
   expect(many).toContain(`spec.flag: Invalid value: "RED": spec.flag in body should match '^[a-z]+$'`);
   expect(many).toContain('spec.boats: Invalid value: 12: spec.boats in body should be less than or equal to 9');
@@ -128,5 +128,7 @@ test('with its definition, every object and the kind itself go', async () => {
   await kubectl('wait crd/boats.sea.example.com --for=condition=Established --timeout=10s');
   await kubectl('create -f -', { input: ship('nut', { flag: 'tan' }).replace('Ship', 'Boat') });
   await kubectl('delete crd boats.sea.example.com --timeout=20s');
-  expect((await homeport.tryKubectl('get boats')).stderr).toContain(`the server doesn't have a resource type "boats"`);
+  // kubectl remembers for ten minutes what there was: the server says that it is gone.
+  expect((await homeport.tryKubectl('get boats')).stderr).toContain('the server could not find the requested resource');
+  expect(await kubectl('get crd -o name')).not.toContain('boats');
 });

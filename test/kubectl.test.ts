@@ -226,9 +226,7 @@ describe('get', () => {
     expect(await refused(`-n ${ns} get cm --field-selector data.colour=red`)).toContain(
       'field label not supported: data.colour',
     );
-    expect(await refused(`-n ${ns} get cm -l a=b=c`)).toContain(
-      "found '=', expected: ',' or 'end of string'",
-    );
+    expect(await refused(`-n ${ns} get cm -l a=b=c`)).toContain("found '=', expected: ',' or 'end of string'");
   });
 
   test('-w prints what changes, as it changes', async () => {

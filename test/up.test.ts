@@ -1,11 +1,10 @@
 // What `npm start` promises: where it is, who may come in, how it stops, and what survives a kill.
-import { webcrypto } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as x509 from '@peculiar/x509';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { writeForeignCertificates } from './support/certificates.ts';
 import { homeport, startHomeport, type TestHomeport } from './support/homeport.ts';
 import { ended, eventually } from './support/run.ts';
 import { root } from './support/tools.ts';
@@ -214,34 +213,6 @@ describe('who may come in', () => {
     });
   });
 });
-
-/** A certificate authority that Homeport does not know (ca.crt), and a client certificate of it (ada.crt, ada.key). */
-async function writeForeignCertificates(folder: string): Promise<void> {
-  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
-  const authorityKeys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const notAfter = new Date(Date.now() + 3_600_000);
-  const authority = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=other',
-    notAfter,
-    keys: authorityKeys,
-    signingAlgorithm: algorithm,
-    extensions: [new x509.BasicConstraintsExtension(true)],
-  });
-  const ada = await x509.X509CertificateGenerator.create({
-    subject: 'O=engineers, CN=ada',
-    issuer: authority.subject,
-    notAfter,
-    publicKey: keys.publicKey,
-    signingKey: authorityKeys.privateKey,
-    signingAlgorithm: algorithm,
-    extensions: [new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.clientAuth])],
-  });
-  const key = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey));
-  writeFileSync(join(folder, 'ca.crt'), authority.toString('pem'));
-  writeFileSync(join(folder, 'ada.crt'), ada.toString('pem'));
-  writeFileSync(join(folder, 'ada.key'), x509.PemConverter.encode(key, 'PRIVATE KEY'));
-}
 
 function reach(host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

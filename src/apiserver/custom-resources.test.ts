@@ -141,3 +141,23 @@ test('a removed definition takes its objects and its paths with it', async () =>
     (answer) => !JSON.stringify(answer).includes('things'),
   );
 });
+
+test('a null at the top that the schema forbids is not kept', async () => {
+  const path = await install('Nully', { type: 'object', properties: { size: { type: 'integer' } } });
+  const body = { apiVersion: 'example.com/v1', kind: 'Nully', metadata: { name: 'x' }, spec: null };
+  expect(await post(path, body)).not.toHaveProperty('spec');
+});
+
+test('watches of a definition that is removed tell of its objects and end', async () => {
+  const path = await install('Gone', { type: 'object', 'x-kubernetes-preserve-unknown-fields': true });
+  await post(path, { apiVersion: 'example.com/v1', kind: 'Gone', metadata: { name: 'x' } });
+  const seen: string[] = [];
+  const watched = (async () => {
+    for await (const { type } of transport.watch({ method: 'GET', path })) {
+      seen.push(type);
+      if (type === 'ADDED') await transport.request({ method: 'DELETE', path: `${CRDS}/gones.example.com` });
+    }
+  })();
+  await watched;
+  expect(seen).toEqual(['ADDED', 'DELETED']);
+});

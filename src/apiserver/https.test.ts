@@ -1,4 +1,5 @@
 import { request as httpsRequest } from 'node:https';
+import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import type { RawWatchEvent, Transport } from '../client/index.ts';
@@ -85,6 +86,33 @@ describe('over HTTPS', () => {
     expect((await fetchHttps('GET', '/readyz?verbose')).text).toContain('[+]ping ok');
   });
 
+  test('the log of a pod comes from the agent of its node', async () => {
+    const pods = `/api/v1/namespaces/${namespace}/pods`;
+    const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } };
+    await create(`/api/v1/namespaces/${namespace}/serviceaccounts`, account);
+    const spec = { containers: [{ name: 'c', image: 'i' }] };
+    await create(pods, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec });
+    expect((await fetchHttps('GET', `${pods}/p/log`)).text).toContain('pod p does not have a host assigned');
+    await create(`${pods}/p/binding`, {
+      apiVersion: 'v1',
+      kind: 'Binding',
+      metadata: { name: 'p' },
+      target: { name: 'n' },
+    });
+    const disconnect = server.connectNode('n', {
+      async *logs({ container }) {
+        yield Buffer.from(`said by ${container}`);
+      },
+      exec: async () => 0,
+      attach: async () => 0,
+      portForward: async () => new PassThrough(),
+    });
+    expect((await fetchHttps('GET', `${pods}/p/log`)).text).toBe('said by c');
+    expect((await fetchHttps('GET', `${pods}/p/log?container=d`)).code).toBe(400);
+    disconnect();
+    expect((await fetchHttps('GET', `${pods}/p/log`)).text).toContain('is not connected');
+  });
+
   test('unknown fields warn, or are refused', async () => {
     const body = JSON.stringify({ ...configMap('x'), bogus: 1 });
     const headers = { 'content-type': 'application/json' };
@@ -94,6 +122,46 @@ describe('over HTTPS', () => {
     const refused = await fetchHttps('POST', `${maps()}?fieldValidation=Strict`, { body, headers });
     expect(refused.code).toBe(400);
     expect(JSON.parse(refused.text)).toMatchObject({ kind: 'Status', reason: 'BadRequest' });
+  });
+
+  test('fields given twice warn, or are refused', async () => {
+    const body = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x","name":"y"},"data":{"a":"1","a":"2"}}';
+    const headers = { 'content-type': 'application/json' };
+    const warned = await fetchHttps('POST', maps(), { body, headers });
+    expect(JSON.parse(warned.text)).toMatchObject({ metadata: { name: 'y' }, data: { a: '2' } });
+    expect(warned.headers['warning']).toContain('299 - "duplicate field \\"metadata.name\\""');
+    const refused = await fetchHttps('PUT', `${maps('y')}?fieldValidation=Strict`, { body, headers });
+    expect(JSON.parse(refused.text)).toMatchObject({
+      code: 400,
+      message: expect.stringContaining(
+        'strict decoding error: duplicate field "metadata.name", duplicate field "data.a"',
+      ),
+    });
+  });
+
+  test('a CustomResourceDefinition that is accepted with reservations says so', async () => {
+    const openAPIV3Schema = { type: 'object', properties: { spec: { type: 'string', format: 'odd' } } };
+    const body = JSON.stringify({
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'odds.example.com' },
+      spec: {
+        group: 'example.com',
+        scope: 'Namespaced',
+        names: { plural: 'odds', kind: 'Odd' },
+        versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema } }],
+      },
+    });
+    const headers = { 'content-type': 'application/json' };
+    const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+    const created = await fetchHttps('POST', path, { body, headers });
+    expect(created).toMatchObject({ code: 201, headers: { warning: '299 - "unrecognized format \\"odd\\""' } });
+    const patch = {
+      body: '{"metadata":{"labels":{"a":"b"}}}',
+      headers: { 'content-type': 'application/merge-patch+json' },
+    };
+    const updated = await fetchHttps('PATCH', `${path}/odds.example.com`, patch);
+    expect(updated).toMatchObject({ code: 200, headers: { warning: '299 - "unrecognized format \\"odd\\""' } });
   });
 
   test('lists come as tables and as metadata', async () => {

@@ -215,13 +215,15 @@ describe('delete', () => {
 
   test('of a scheduled pod gives it its grace period', async () => {
     const pods = `/api/v1/namespaces/${namespace}/pods`;
+    const spec = { containers: [{ name: 'c', image: 'i' }] };
+    // The account comes after the pod that needs it: the pod waits.
+    const creating = send('POST', pods, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x' }, spec });
     await send('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, {
       apiVersion: 'v1',
       kind: 'ServiceAccount',
       metadata: { name: 'default' },
     });
-    const spec = { containers: [{ name: 'c', image: 'i' }] };
-    const pod = await send('POST', pods, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'x' }, spec });
+    const pod = await creating;
     expect(pod.spec).toMatchObject({ serviceAccountName: 'default', priority: 0 });
     const volumes = pod.spec?.['volumes'] as { name: string }[];
     expect(volumes[0]?.name).toMatch(/^kube-api-access-/);
@@ -257,6 +259,29 @@ describe('services', () => {
     await expect(send('POST', path, stolen)).rejects.toMatchObject({ code: 422, reason: 'Invalid' });
     await send('DELETE', `${path}/one`);
     await send('POST', path, stolen);
+  });
+});
+
+describe('events', () => {
+  test('are the same objects in both of their groups', async () => {
+    const regarding = { kind: 'Pod', name: 'p', namespace };
+    const path = `/apis/events.k8s.io/v1/namespaces/${namespace}/events`;
+    const event = { apiVersion: 'events.k8s.io/v1', kind: 'Event', metadata: { name: 'e' }, regarding, note: 'hello' };
+    const rest = { reason: 'R', type: 'Normal', action: 'a', reportingController: 'c', reportingInstance: 'i' };
+    await send('POST', path, { ...event, ...rest, eventTime: '2026-01-01T00:00:00.000000Z' });
+    const core = `/api/v1/namespaces/${namespace}/events`;
+    expect(await send('GET', `${core}/e`)).toMatchObject({
+      apiVersion: 'v1',
+      involvedObject: regarding,
+      message: 'hello',
+    });
+    expect(await send('GET', `${path}/e`)).toMatchObject({ apiVersion: 'events.k8s.io/v1', regarding, note: 'hello' });
+    const find = async (name: string): Promise<number> => {
+      const list = await send('GET', core, undefined, { fieldSelector: `involvedObject.name=${name}` });
+      return (list['items'] as unknown[]).length;
+    };
+    expect([await find('p'), await find('q')]).toEqual([1, 0]);
+    await expect(send('GET', core, undefined, { fieldSelector: 'nonsense=1' })).rejects.toMatchObject({ code: 400 });
   });
 });
 

@@ -47,7 +47,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const clientCas = options.clientCaFile ? [readFileSync(options.clientCaFile, 'utf8')] : [];
   const tokenFile = options.tokenAuthFile ? readFileSync(options.tokenAuthFile, 'utf8') : undefined;
 
-  const pki = pkiFor(options.dataDir, range.first, address);
+  const pki = await pkiFor(options.dataDir, range.first, address);
   const store = createStore(options.dataDir ? lmdbBackend(join(options.dataDir, 'db')) : memoryBackend());
   const reader = createReader(store);
   const authorizer = createAuthorizer(options.authorizationMode ?? 'RBAC', reader);
@@ -108,7 +108,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     await store.close();
   };
   let stopped: Promise<void> | undefined;
-  const inProcess = { core, permit: access.permit, documents, stopped: stopping.signal };
+  const inProcess = { core, permit: access.permit, documents, nodes, stopped: stopping.signal };
   return {
     url,
     port: listener.port,
@@ -125,12 +125,12 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
 }
 
 /** The PKI of the data folder; without one, a new one that leaves nothing behind. */
-function pkiFor(dataDir: string | undefined, serviceIP: string, address: string): Pki {
+async function pkiFor(dataDir: string | undefined, serviceIP: string, address: string): Promise<Pki> {
   const extraNames = [address];
   if (dataDir) return openPki({ dataDir, serviceIP, extraNames });
   const folder = mkdtempSync(join(tmpdir(), 'homeport-pki-'));
   try {
-    return openPki({ dataDir: folder, serviceIP, extraNames });
+    return await openPki({ dataDir: folder, serviceIP, extraNames });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -3,6 +3,8 @@ import { ApiError } from '../machinery/index.ts';
 import type { UserInfo } from './contracts.ts';
 import type { Core } from './core.ts';
 import type { Documents } from './http/documents.ts';
+import type { Nodes } from './http/pod-streams.ts';
+import { readPodLog } from './pod-log.ts';
 import { dispatch, noSuchResource } from './rest/dispatch.ts';
 import { bookmarkObject, listHead } from './rest/envelope.ts';
 import type { ApiRequest, Outcome } from './rest/request.ts';
@@ -12,6 +14,7 @@ import { requestInfo } from './rest/request-info.ts';
 export interface InProcess {
   core: Core;
   documents: Documents;
+  nodes: Nodes;
   permit(user: UserInfo, info: ReturnType<typeof requestInfo>): void;
   /** Ends every watch. */
   stopped: AbortSignal;
@@ -49,7 +52,13 @@ export function createInProcessTransport(server: InProcess, user: UserInfo): Tra
   return {
     async request(request) {
       const prepared = prepare(request);
-      if (!prepared.info.isResource) return document(request.path);
+      const { info, query } = prepared;
+      if (!info.isResource) return document(request.path);
+      if (info.verb === 'get' && info.group === '' && info.resource === 'pods' && info.subresource === 'log') {
+        const { pod, streams } = server.nodes.streamsFor(server.core.store, info);
+        const signals = request.signal ? [request.signal, server.stopped] : [server.stopped];
+        return readPodLog(pod, streams, query, AbortSignal.any(signals));
+      }
       return toValue(await dispatch(server.core, prepared));
     },
     async *watch(request) {
@@ -79,12 +88,13 @@ function toValue(outcome: Outcome): unknown {
 
 async function* events(outcome: Outcome & { kind: 'watch' }, signal: AbortSignal): AsyncIterable<RawWatchEvent> {
   const { watch, registration, timeoutSeconds, bookmarks } = outcome;
-  const { apiVersion } = registration;
+  const { apiVersion, retired } = registration;
   const { kind } = registration.served;
   let wake = (): void => {};
   const end = AbortSignal.any([signal, AbortSignal.timeout(timeoutSeconds * 1000)]);
   const onEnd = (): void => wake();
   end.addEventListener('abort', onEnd);
+  retired?.addEventListener('abort', onEnd);
   watch.onReady(() => wake());
   try {
     while (!end.aborted) {
@@ -96,6 +106,7 @@ async function* events(outcome: Outcome & { kind: 'watch' }, signal: AbortSignal
         }
       }
       if (watch.behind || end.aborted) continue;
+      if (retired?.aborted) break;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
@@ -105,6 +116,7 @@ async function* events(outcome: Outcome & { kind: 'watch' }, signal: AbortSignal
     yield { type: 'ERROR', object: error.toStatus() as unknown as RawWatchEvent['object'] };
   } finally {
     end.removeEventListener('abort', onEnd);
+    retired?.removeEventListener('abort', onEnd);
     watch.close();
   }
 }

@@ -1,49 +1,11 @@
+import type { DiscoveredResource } from '../client/index.ts';
 import type { KubeObject, Resource } from '../machinery/index.ts';
 import type { Connection } from './connection.ts';
 
-interface DiscoveredResource extends Resource {
-  /** Every word by which it may be called, lower case: plural, singular, kind, short names. */
-  words: ReadonlySet<string>;
-}
-
-interface ResourceList {
-  groupVersion: string;
-  resources?: {
-    name: string;
-    singularName?: string;
-    kind: string;
-    namespaced: boolean;
-    shortNames?: string[];
-    verbs: string[];
-  }[];
-}
-
-interface GroupList {
-  groups?: { preferredVersion: { groupVersion: string } }[];
-}
-
-/** Every resource that can be listed, in the preferred version of each group. */
-export async function listResources({ transport }: Connection): Promise<DiscoveredResource[]> {
-  const groups = (await transport.request({ method: 'GET', path: '/apis' })) as GroupList;
-  const paths = ['/api/v1', ...(groups.groups ?? []).map((group) => `/apis/${group.preferredVersion.groupVersion}`)];
-  const lists = await Promise.all(
-    paths.map((path) => transport.request({ method: 'GET', path }) as Promise<ResourceList>),
-  );
-  return lists.flatMap((list) => discovered(list));
-}
-
-function discovered(list: ResourceList): DiscoveredResource[] {
-  const [version = '', group = ''] = list.groupVersion.split('/').reverse();
-  return (list.resources ?? [])
-    .filter(({ name, verbs }) => !name.includes('/') && verbs.includes('list'))
-    .map(({ name, singularName, kind, namespaced, shortNames = [] }) => ({
-      group,
-      version,
-      resource: name,
-      kind,
-      namespaced,
-      words: new Set([name, singularName ?? '', kind, ...shortNames].map((word) => word.toLowerCase())),
-    }));
+/** Every resource that can be listed. */
+export async function listResources({ client }: Connection): Promise<DiscoveredResource[]> {
+  const { resources } = await client.discover();
+  return resources.filter(({ verbs }) => verbs.includes('list'));
 }
 
 /**
@@ -53,7 +15,9 @@ function discovered(list: ResourceList): DiscoveredResource[] {
 export function findResource(resources: readonly DiscoveredResource[], word: string): Resource {
   const [name = '', ...group] = word.toLowerCase().split('.');
   const found = resources.find(
-    (resource) => resource.words.has(name) && (group.length === 0 || resource.group === group.join('.')),
+    (resource) =>
+      [...resource.names, resource.kind.toLowerCase()].includes(name) &&
+      (group.length === 0 || resource.group === group.join('.')),
   );
   if (found) return found;
   const near = resources

@@ -1,7 +1,6 @@
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { type ApiServer, startApiServer } from '../apiserver/index.ts';
+import { type ApiServer, startApiServer, writePrivateFile } from '../apiserver/index.ts';
 import { type Capability, type Controller, createClient, createPlatformContext } from '../client/index.ts';
 import { compose } from '../compose/index.ts';
 import { resourceOf } from '../machinery/index.ts';
@@ -54,7 +53,7 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
     stops.push(() => api.stop());
     insist('--secure-port', configuration.securePort, api.port);
     const kubeconfig = join(dataDir, 'kubeconfig');
-    writeFileSync(kubeconfig, api.adminKubeconfig(), { mode: 0o600 });
+    writePrivateFile(kubeconfig, api.adminKubeconfig());
 
     const context = createPlatformContext(createClient(api.transport()), log);
     stops.push(() => context.stop());
@@ -67,6 +66,7 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
       network,
       bindAddress,
       ingressPort: wanted(configuration.appsPort, usualPorts.apps),
+      apiServer: { host: bindAddress, port: api.port },
     });
     api.connectNode(node.name, node);
     stops.push(() => node.stop());
@@ -79,7 +79,7 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
       );
     }
     const controllers: Controller[] = [
-      ...workloadControllers(context, { caPem: api.caPem, apiAddress: bindAddress, apiPort: api.port }),
+      ...workloadControllers(context, { caPem: api.caPem, apiAddress: network?.gateway, apiPort: api.port }),
       ...capabilities.flatMap((capability) => capability.controllers(context)),
     ];
     for (const controller of controllers) controller.start();
@@ -104,5 +104,6 @@ const wanted = (port: number | undefined, usual: number): number => port ?? usua
 
 /** A port that was asked for by number must be that one: whoever asked relies on it. */
 function insist(flag: string, asked: number | undefined, got: number): void {
-  if (asked && asked !== got) throw new Error(`${flag} ${asked}: that port is taken; leave the flag out to take a free one`);
+  if (asked && asked !== got)
+    throw new Error(`${flag} ${asked}: that port is taken; leave the flag out to take a free one`);
 }

@@ -62,6 +62,19 @@ export interface Discovered {
 
 export interface DiscoveredResource extends Resource {
   verbs: readonly string[];
+  /** The words for it, lower case: plural, singular (may be empty), short names. */
+  names: readonly string[];
+}
+
+export interface ReadLogOptions {
+  /** Leave out for the pod's only or default container. */
+  container?: string;
+  /** The run before the present one. */
+  previous?: boolean;
+  /** Only the last lines. */
+  tailLines?: number;
+  /** No more than this many bytes, from the beginning of what was asked for. Default 1 MiB, and no more than 8 MiB. */
+  limitBytes?: number;
 }
 
 /**
@@ -91,6 +104,8 @@ export interface Client {
   /** Server-side apply. */
   apply<T extends KubeObject>(resource: Resource, object: T, options: ApplyOptions): Promise<T>;
   delete(resource: Resource, key: ObjectKey, options?: DeleteOptions): Promise<void>;
+  /** What a pod's container has written so far. */
+  logs(pod: ObjectKey, options?: ReadLogOptions): Promise<string>;
   /** A subresource or review that is not an object of the resource's own kind: eviction, token, subjectaccessreviews. */
   post<T = unknown>(path: string, body: unknown): Promise<T>;
 }

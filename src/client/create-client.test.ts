@@ -27,6 +27,21 @@ function recording(answer: unknown) {
 const pod: KubeObject = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'one', namespace: 'a' } };
 
 describe('a client', () => {
+  it("asks for a container's log with the options that are set, never for all of it", async () => {
+    const { client, requests } = recording('said\n');
+    const key = { name: 'one', namespace: 'a' };
+    expect(await client.logs(key)).toBe('said\n');
+    expect(await client.logs(key, { container: 'c', previous: true, tailLines: 3, limitBytes: 9 })).toBe('said\n');
+    const path = '/api/v1/namespaces/a/pods/one/log';
+    expect(requests).toEqual([
+      { method: 'GET', path, query: { limitBytes: '1048576' } },
+      { method: 'GET', path, query: { container: 'c', previous: 'true', tailLines: '3', limitBytes: '9' } },
+    ]);
+    expect(await recording(undefined).client.logs(key)).toBe('');
+    await expect(recording({}).client.logs(key)).rejects.toThrow('not a text');
+    await expect(client.logs({ name: 'one' })).rejects.toThrow('a namespace is required');
+  });
+
   it('speaks the paths, queries and media types of the API', async () => {
     const { client, requests } = recording({ metadata: { resourceVersion: '1' }, items: [] });
     await client.list(pods, { namespace: 'a', labelSelector: 'x=y', limit: 5 });

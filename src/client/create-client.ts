@@ -8,12 +8,16 @@ import type {
   ObjectKey,
   ObjectList,
   PatchType,
+  ReadLogOptions,
   WatchEvent,
   WatchOptions,
   WriteOptions,
 } from './client.ts';
 import { createDiscovery } from './discovery.ts';
 import type { RawWatchEvent, Transport } from './transport.ts';
+
+const pods: Resource = { group: '', version: 'v1', resource: 'pods', kind: 'Pod', namespaced: true };
+const defaultLogBytes = 1024 * 1024;
 
 const patchMediaTypes: Record<PatchType, string> = {
   json: 'application/json-patch+json',
@@ -105,6 +109,14 @@ export function createClient(transport: Transport): Client {
     async delete(resource, key, options = {}) {
       await transport.request({ method: 'DELETE', path: objectPath(resource, key), body: deleteBody(options) });
     },
+    async logs(pod, options = {}) {
+      const path = objectPath(pods, pod, 'log');
+      const answer = await transport.request({ method: 'GET', path, query: logQuery(options) });
+      // Nothing was written: an empty answer has no type.
+      if (answer === undefined) return '';
+      if (typeof answer !== 'string') throw new ApiError(500, 'InternalError', `GET ${path}: the answer is not a text`);
+      return answer;
+    },
     async post<T = unknown>(path: string, body: unknown): Promise<T> {
       return (await transport.request({ method: 'POST', path, body })) as T;
     },
@@ -127,6 +139,15 @@ function listQuery(options: ListOptions): Record<string, string | undefined> {
     limit: options.limit === undefined ? undefined : String(options.limit),
     continue: options.continue,
     resourceVersion: options.resourceVersion,
+  };
+}
+
+function logQuery({ container, previous, tailLines, limitBytes = defaultLogBytes }: ReadLogOptions) {
+  return {
+    container,
+    previous: previous ? 'true' : undefined,
+    tailLines: tailLines === undefined ? undefined : String(tailLines),
+    limitBytes: String(limitBytes),
   };
 }
 

@@ -5,7 +5,14 @@ import type { Transport } from './transport.ts';
 
 /** meta/v1 APIResourceList, as far as it is read here. */
 interface ResourceListAnswer {
-  resources?: { name: string; kind: string; namespaced: boolean; verbs?: string[] }[];
+  resources?: {
+    name: string;
+    singularName?: string;
+    shortNames?: string[];
+    kind: string;
+    namespaced: boolean;
+    verbs?: string[];
+  }[];
 }
 
 /** meta/v1 APIGroupList, as far as it is read here. */
@@ -76,7 +83,10 @@ async function resourcesOf(transport: Transport, apiVersion: string): Promise<Di
   }
   return (answer.resources ?? [])
     .filter(({ name }) => !name.includes('/'))
-    .map(({ name, kind, namespaced, verbs = [] }) => ({ group, version, resource: name, kind, namespaced, verbs }));
+    .map(({ name, singularName = '', shortNames = [], kind, namespaced, verbs = [] }) => ({
+      ...{ group, version, resource: name, kind, namespaced, verbs },
+      names: [name, singularName, ...shortNames],
+    }));
 }
 
 async function discoverAll(transport: Transport): Promise<Discovered> {

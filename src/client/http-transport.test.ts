@@ -73,6 +73,15 @@ describe('an HTTP transport', () => {
     await expect(get('/y')).rejects.toMatchObject({ code: 502, message: 'Bad Gateway' });
   });
 
+  it('gives an answer in plain text as a string, up to a size', async () => {
+    const transport = await serve((request, response) => {
+      response.setHeader('content-type', 'text/plain; charset=utf-8');
+      response.end(request.url === '/log' ? 'ä\n{}' : Buffer.alloc(9 * 1024 * 1024));
+    });
+    expect(await transport.request({ method: 'GET', path: '/log' })).toBe('ä\n{}');
+    await expect(transport.request({ method: 'GET', path: '/huge' })).rejects.toThrow('too large');
+  });
+
   it('sends an idempotent request again when the server asks to wait, and no other', async () => {
     let count = 0;
     const transport = await serve((_, response) => {

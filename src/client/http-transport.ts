@@ -31,6 +31,8 @@ export interface HttpTransport extends Transport {
 
 /** An answer that is larger than this many bytes is refused. */
 const largestBody = 512 * 1024 * 1024;
+/** The same for text (a log, say), of which a client asks for less than this. */
+const largestText = 8 * 1024 * 1024 + 1024;
 /** How often a request that the server turns away as too busy is sent again, and the longest wait in milliseconds. */
 const busyRetries = 10;
 const longestBusyWait = 30_000;
@@ -99,9 +101,10 @@ export function createHttpTransport(config: HttpTransportConfig): HttpTransport 
   async function request(wanted: TransportRequest): Promise<unknown> {
     for (let attempt = 0; ; attempt += 1) {
       const response = await sendFresh(wanted);
-      const text = await readAll(response);
+      const isText = /^text\/plain\b/i.test(response.headers['content-type'] ?? '');
+      const text = await readAll(response, isText ? largestText : largestBody);
       const status = response.statusCode ?? 500;
-      if (status < 400) return parseAnswer(text, wanted);
+      if (status < 400) return isText ? text : parseAnswer(text, wanted);
       const wait = Math.min(Number(response.headers['retry-after'] ?? Number.NaN) * 1000, longestBusyWait);
       const again = status === 429 && wait >= 0 && attempt < busyRetries && isIdempotent(wanted);
       if (!again || wanted.signal?.aborted) throw errorFrom(text, status);
@@ -118,7 +121,7 @@ export function createHttpTransport(config: HttpTransportConfig): HttpTransport 
     try {
       const response = await send({ ...wanted, query, signal }, watchAgent, 0);
       const status = response.statusCode ?? 500;
-      if (status >= 400) throw errorFrom(await readAll(response), status);
+      if (status >= 400) throw errorFrom(await readAll(response, largestText), status);
       for await (const event of parseJsonLines(response)) yield event as RawWatchEvent;
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -155,12 +158,12 @@ function queryString(query: TransportRequest['query']): string {
   return text === '' ? '' : `?${text}`;
 }
 
-async function readAll(response: IncomingMessage): Promise<string> {
+async function readAll(response: IncomingMessage, limit: number): Promise<string> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > largestBody) throw new ApiError(500, 'InternalError', 'reading an answer: it is too large');
+    if (length > limit) throw new ApiError(500, 'InternalError', 'reading an answer: it is too large');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');

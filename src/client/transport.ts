@@ -19,7 +19,7 @@ export interface RawWatchEvent {
 
 /** How a Client reaches an API server: over HTTPS, or in the same process. */
 export interface Transport {
-  /** The parsed JSON answer. Throws ApiError for any status of 400 or more. */
+  /** The parsed JSON answer; a string when the answer is text/plain (a log). Throws ApiError for any status of 400 or more. */
   request(request: TransportRequest): Promise<unknown>;
   /** The events of a watch (query has watch=true) until the server or the signal ends it. Throws ApiError if refused. */
   watch(request: TransportRequest): AsyncIterable<RawWatchEvent>;

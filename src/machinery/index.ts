@@ -13,7 +13,7 @@ export {
   valueNotFound,
 } from './field-error.ts';
 export { type FieldRequirement, parseFieldSelector } from './field-selector.ts';
-export { equalJson, isFields } from './json.ts';
+export { cloneJson, equalJson, isFields } from './json.ts';
 export { applyJsonPatch } from './json-patch.ts';
 export { compileJsonPath } from './jsonpath.ts';
 export { JsonPathError } from './jsonpath-parse.ts';

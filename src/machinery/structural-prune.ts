@@ -21,10 +21,10 @@ export function pruneUnknown<T extends object>(object: T, schema: Schema): Prune
   return { object: pruned, removed: removed.sort() };
 }
 
-/** The 400 that `fieldValidation=Strict` gives for fields that a schema does not know. */
-export function strictDecodingError(kind: string, version: string, removed: readonly string[]): ApiError {
-  const fields = removed.map((path) => `unknown field "${path}"`).join(', ');
-  return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: strict decoding error: ${fields}`);
+/** The 400 that `fieldValidation=Strict` gives; each problem reads like 'unknown field "spec.a"'. */
+export function strictDecodingError(kind: string, version: string, problems: readonly string[]): ApiError {
+  const list = problems.join(', ');
+  return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: strict decoding error: ${list}`);
 }
 
 const metaFields = new Set(['apiVersion', 'kind', 'metadata']);

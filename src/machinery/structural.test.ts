@@ -229,7 +229,7 @@ describe('pruneUnknown', () => {
   });
 
   it('words strict validation as kube-apiserver does', () => {
-    expect(strictDecodingError('App', 'v1', ['spec.a', 'spec.b']).message).toBe(
+    expect(strictDecodingError('App', 'v1', ['unknown field "spec.a"', 'unknown field "spec.b"']).message).toBe(
       'App in version "v1" cannot be handled as a App: strict decoding error: unknown field "spec.a", unknown field "spec.b"',
     );
   });

@@ -1,13 +1,17 @@
+import type { KubeObject } from '../../machinery/index.ts';
+import type { Registration } from '../registry/registration.ts';
 import type { Store } from '../store/store.ts';
 import { bindNamespace } from './namespace-lifecycle.ts';
 import { assignPriority } from './priority.ts';
 import type { AdmissionRequest } from './request.ts';
-import { injectServiceAccount } from './service-account.ts';
+import { awaitDefaultAccount, injectServiceAccount } from './service-account.ts';
 import { createServiceAllocator } from './service-allocation.ts';
 import { addDefaultTolerations } from './tolerations.ts';
 
 /** The built-in admission plugins, in upstream's order. */
 export interface Admission {
+  /** Waits for what other parts create by themselves and a new object cannot do without. */
+  ready(registration: Registration, namespace: string, object: KubeObject): Promise<void>;
   /** Completes an object in place, or throws ApiError (403 as a rule) to refuse the operation. */
   admit(request: AdmissionRequest): void;
 }
@@ -15,6 +19,9 @@ export interface Admission {
 export function createAdmission(store: Store, serviceRange: string): Admission {
   const services = createServiceAllocator(store, serviceRange);
   return {
+    async ready({ served }, namespace, object) {
+      if (served.group === '' && served.resource === 'pods') await awaitDefaultAccount(store, namespace, object);
+    },
     admit(request) {
       bindNamespace(store, request);
       if (request.registration.served.group !== '') return;

@@ -10,11 +10,34 @@ const VOLUME_PREFIX = 'kube-api-access-';
 /** An hour and a little, so that the token is renewed before clients that wait an hour notice. */
 const TOKEN_SECONDS = 3_607;
 
+/** The account `default` appears by itself soon after its namespace: creates of pods wait for it this long, in ms. */
+const DEFAULT_ACCOUNT_PATIENCE = 2_000;
+
+function accountOf(pod: KubeObject): string {
+  return String(pod.spec?.['serviceAccountName'] || pod.spec?.['serviceAccount'] || 'default');
+}
+
+/** Waits for the namespace's `default` account if a new pod needs it and it is not there yet, as upstream does. */
+export async function awaitDefaultAccount(store: Store, namespace: string, pod: KubeObject): Promise<void> {
+  const key = { namespace, name: 'default' };
+  const isThere = (): boolean => store.latest(SERVICE_ACCOUNTS, key) !== undefined;
+  const home = store.latest({ group: '', resource: 'namespaces' }, { namespace: '', name: namespace });
+  if (accountOf(pod) !== 'default' || isThere() || !home || home.object.metadata.deletionTimestamp) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, DEFAULT_ACCOUNT_PATIENCE);
+  const unsubscribe = store.cache(SERVICE_ACCOUNTS).onBatch(() => {
+    if (isThere()) resolve();
+  });
+  await promise;
+  clearTimeout(timer);
+  unsubscribe();
+}
+
 /** Gives a pod its service account, the account's pull secrets and a volume with a token, in place. */
 export function injectServiceAccount(store: Store, pod: KubeObject): void {
   const spec = pod.spec;
   if (!spec || pod.metadata.annotations?.[MIRROR] !== undefined) return;
-  const name = String(spec['serviceAccountName'] || spec['serviceAccount'] || 'default');
+  const name = accountOf(pod);
   spec['serviceAccountName'] = name;
   spec['serviceAccount'] = name;
   const namespace = pod.metadata.namespace ?? '';

@@ -37,7 +37,7 @@ function store(resource: string, name: string, uid: string, more: object = {}): 
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'homeport-authn-'));
   foreignDir = mkdtempSync(join(tmpdir(), 'homeport-authn-'));
-  pki = openPki({ dataDir, serviceIP: '10.96.0.1' });
+  pki = await openPki({ dataDir, serviceIP: '10.96.0.1' });
   const keyPem = pki.serviceAccountKeyPem;
   tokens = await createServiceAccountTokens({ keyPem, serverUrl: 'https://127.0.0.1:6443', reader });
   const tokenFile = 'static-token,jane,42,"dev,ops"\n';
@@ -255,7 +255,7 @@ describe('client certificates', () => {
   });
 
   it('are refused from another authority, and when they are for servers', async () => {
-    const foreign = openPki({ dataDir: foreignDir, serviceIP: '10.96.0.1' });
+    const foreign = await openPki({ dataDir: foreignDir, serviceIP: '10.96.0.1' });
     expect(await userOver({ cert: foreign.admin.certPem, key: foreign.admin.keyPem })).toBe(401);
     expect(await userOver({ cert: pki.serving.certPem, key: pki.serving.keyPem })).toBe(401);
     expect(await userOver({})).toBeUndefined();

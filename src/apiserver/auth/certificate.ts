@@ -1,18 +1,9 @@
-import { createHash, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto';
+// The library's dependency injection needs this polyfill to be there before it; together they take long to load (~100 ms),
+// so this module is imported only when a certificate must be made.
+import 'reflect-metadata';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
-import {
-  bitString,
-  boolean,
-  explicit,
-  implicit,
-  integer,
-  octetString,
-  oid,
-  sequence,
-  setOf,
-  time,
-  utf8String,
-} from './der.ts';
+import * as x509 from '@peculiar/x509';
 
 /** Who a certificate speaks for: Kubernetes reads the user from the common name and the groups from the organizations. */
 export interface DistinguishedName {
@@ -22,11 +13,10 @@ export interface DistinguishedName {
 
 export interface CertificateRequest {
   subject: DistinguishedName;
-  /** The key that the certificate is for. */
-  publicKey: KeyObject;
-  issuer: DistinguishedName;
-  /** P-256 private key of the issuer; the subject's own for a self-signed certificate. */
-  issuerKey: KeyObject;
+  /** P-256 private key that the certificate is for. */
+  key: KeyObject;
+  /** Who signs, with its own P-256 private key; the subject itself unless given. */
+  issuer?: { certPem: string; key: KeyObject };
   usage: 'ca' | 'server' | 'client';
   /** DNS names and IP addresses (servers only). */
   names?: readonly string[];
@@ -35,103 +25,67 @@ export interface CertificateRequest {
   notAfter: number;
 }
 
-const OID = {
-  commonName: '2.5.4.3',
-  organization: '2.5.4.10',
-  ecdsaWithSha256: '1.2.840.10045.4.3.2',
-  subjectKeyIdentifier: '2.5.29.14',
-  keyUsage: '2.5.29.15',
-  subjectAltName: '2.5.29.17',
-  basicConstraints: '2.5.29.19',
-  authorityKeyIdentifier: '2.5.29.35',
-  extendedKeyUsage: '2.5.29.37',
-  serverAuth: '1.3.6.1.5.5.7.3.1',
-  clientAuth: '1.3.6.1.5.5.7.3.2',
-};
+const P256 = { name: 'ECDSA', namedCurve: 'P-256' };
 
-/** An X.509 v3 certificate (RFC 5280) signed with ECDSA and SHA-256, as PEM. */
-export function signCertificate(request: CertificateRequest): string {
-  const algorithm = sequence(oid(OID.ecdsaWithSha256));
-  const body = sequence(
-    explicit(0, integer(Buffer.from([2]))),
-    integer(positive(randomBytes(16))),
-    algorithm,
-    name(request.issuer),
-    sequence(time(request.notBefore), time(request.notAfter)),
-    name(request.subject),
-    spki(request.publicKey),
-    explicit(3, sequence(...extensions(request))),
-  );
-  const certificate = sequence(body, algorithm, bitString(sign('sha256', body, request.issuerKey)));
-  const lines = certificate.toString('base64').match(/.{1,64}/g) ?? [];
-  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+/** An X.509 v3 certificate (RFC 5280) signed with ECDSA and SHA-256, as PEM. Throws for a key of another kind. */
+export async function signCertificate(request: CertificateRequest): Promise<string> {
+  const subject = nameOf(request.subject);
+  const publicKey = createPublicKey(request.key).toCryptoKey(P256, true, ['verify']);
+  const subjectKey = await x509.SubjectKeyIdentifierExtension.create(publicKey);
+  const issuer = request.issuer && new x509.X509Certificate(request.issuer.certPem);
+  const issuerKey = issuer ? await keyIdentifierOf(issuer) : subjectKey;
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject,
+    issuer: issuer?.subjectName ?? subject,
+    notBefore: wholeSeconds(request.notBefore),
+    notAfter: wholeSeconds(request.notAfter),
+    publicKey,
+    signingKey: (request.issuer?.key ?? request.key).toCryptoKey(P256, false, ['sign']),
+    signingAlgorithm: { ...P256, hash: 'SHA-256' },
+    extensions: [
+      ...usageExtensions(request),
+      subjectKey,
+      new x509.AuthorityKeyIdentifierExtension(issuerKey.keyId),
+      ...(request.names?.length ? [new x509.SubjectAlternativeNameExtension(request.names.map(alternativeName))] : []),
+    ],
+  });
+  return `${certificate.toString('pem')}\n`;
 }
 
-/** RFC 5280 wants serial numbers above zero. */
-function positive(bytes: Buffer): Buffer {
-  bytes.writeUInt8((bytes.readUInt8(0) & 0x7f) | 0x40, 0);
-  return bytes;
+/** As the certificate says it, since each issuer may derive it in its own way (RFC 5280, 4.2.1.2). */
+async function keyIdentifierOf(certificate: x509.X509Certificate): Promise<x509.SubjectKeyIdentifierExtension> {
+  const stated = certificate.getExtension(x509.SubjectKeyIdentifierExtension);
+  return stated ?? (await x509.SubjectKeyIdentifierExtension.create(certificate.publicKey));
 }
 
-function name(of: DistinguishedName): Buffer {
-  const attribute = (type: string, value: string) => setOf(sequence(oid(type), utf8String(value)));
-  const organizations = (of.organizations ?? []).map((organization) => attribute(OID.organization, organization));
-  return sequence(...organizations, attribute(OID.commonName, of.commonName));
-}
-
-function spki(key: KeyObject): Buffer {
-  return key.export({ type: 'spki', format: 'der' });
-}
-
-function keyIdentifier(key: KeyObject): Buffer {
-  return createHash('sha256').update(spki(key)).digest().subarray(0, 20);
-}
-
-function extension(id: string, critical: boolean, value: Buffer): Buffer {
-  return critical ? sequence(oid(id), boolean(true), octetString(value)) : sequence(oid(id), octetString(value));
-}
-
-function extensions(request: CertificateRequest): Buffer[] {
-  const authority = keyIdentifier(createPublicKey(request.issuerKey));
-  const common = [
-    extension(OID.subjectKeyIdentifier, false, octetString(keyIdentifier(request.publicKey))),
-    extension(OID.authorityKeyIdentifier, false, sequence(implicit(0, authority))),
-  ];
-  if (request.usage === 'ca') {
-    const keyCertSignAndCrlSign = bitString(Buffer.from([0b0000_0110]), 1);
+function usageExtensions({ usage }: CertificateRequest): x509.Extension[] {
+  if (usage === 'ca') {
     return [
-      extension(OID.basicConstraints, true, sequence(boolean(true))),
-      extension(OID.keyUsage, true, keyCertSignAndCrlSign),
-      ...common,
+      new x509.BasicConstraintsExtension(true, undefined, true),
+      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
     ];
   }
-  const digitalSignature = bitString(Buffer.from([0b1000_0000]), 7);
-  const purpose = request.usage === 'server' ? OID.serverAuth : OID.clientAuth;
+  const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
   return [
-    extension(OID.basicConstraints, true, sequence()),
-    extension(OID.keyUsage, true, digitalSignature),
-    extension(OID.extendedKeyUsage, false, sequence(oid(purpose))),
-    ...common,
-    ...(request.names?.length
-      ? [extension(OID.subjectAltName, false, sequence(...request.names.map(generalName)))]
-      : []),
+    new x509.BasicConstraintsExtension(false, undefined, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+    new x509.ExtendedKeyUsageExtension([usage === 'server' ? serverAuth : clientAuth]),
   ];
 }
 
-function generalName(of: string): Buffer {
-  const family = isIP(of);
-  if (family === 0) return implicit(2, Buffer.from(of, 'latin1'));
-  return implicit(7, family === 4 ? Buffer.from(of.split('.').map(Number)) : ipv6Bytes(of));
+/** Typed values, because the library reads escapes and quotes in plain strings: a group's name must stay one value. */
+function nameOf({ commonName, organizations = [] }: DistinguishedName): x509.Name {
+  return new x509.Name([
+    ...organizations.map((organization) => ({ O: [{ utf8String: organization }] })),
+    { CN: [{ utf8String: commonName }] },
+  ]);
 }
 
-/** The sixteen bytes of a valid IPv6 address without an embedded IPv4 one. */
-function ipv6Bytes(address: string): Buffer {
-  const [head = '', tail] = (address.split('%')[0] ?? '').split('::');
-  const groups = (text: string | undefined) => (text ? text.split(':').map((group) => Number.parseInt(group, 16)) : []);
-  const left = groups(head);
-  const right = groups(tail);
-  const words = [...left, ...new Array<number>(8 - left.length - right.length).fill(0), ...right];
-  const bytes = Buffer.alloc(16);
-  for (const [index, word] of words.entries()) bytes.writeUInt16BE(word & 0xffff, index * 2);
-  return bytes;
+function alternativeName(name: string): x509.JsonGeneralName {
+  return { type: isIP(name) === 0 ? 'dns' : 'ip', value: name };
+}
+
+/** RFC 5280 (4.1.2.5) forbids fractions of a second, which the library writes from the year 2050 on. */
+function wholeSeconds(milliseconds: number): Date {
+  return new Date(Math.floor(milliseconds / 1000) * 1000);
 }

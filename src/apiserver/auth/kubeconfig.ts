@@ -1,5 +1,4 @@
 import { stringify } from 'yaml';
-import { writePrivateFile } from './private-file.ts';
 
 export interface KubeconfigOptions {
   /** https://127.0.0.1:6443 */
@@ -34,9 +33,4 @@ export function kubeconfigText(options: KubeconfigOptions): string {
     preferences: {},
   };
   return stringify(config, { lineWidth: 0 });
-}
-
-/** Writes a kubeconfig (mode 0600) so that no reader ever sees half of it. Throws the file system's errors. */
-export function writeKubeconfig(path: string, options: KubeconfigOptions): void {
-  writePrivateFile(path, kubeconfigText(options));
 }

@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject,
 import { chmodSync, mkdirSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { type CertificateRequest, type DistinguishedName, signCertificate } from './certificate.ts';
+import type { CertificateRequest } from './certificate.ts';
 import { readIfPresent, writePrivateFile } from './private-file.ts';
 
 export interface PkiOptions {
@@ -39,20 +39,18 @@ const RENEW_BEFORE = 30 * DAY;
 /** Clocks of clients may be behind ours. */
 const CLOCK_SKEW = 5 * 60 * 1000;
 
-const CA_NAME: DistinguishedName = { commonName: 'homeport-ca' };
-
 /**
  * The local certificate authority and what it signed, read from `pki/` (0700) in the data folder. What is missing, expires
  * soon, or no longer fits (another CA, other names) is made anew. Throws the file system's errors, and an Error for a file
  * there that cannot be read as what it should be.
  */
-export function openPki(options: PkiOptions): Pki {
+export async function openPki(options: PkiOptions): Promise<Pki> {
   const folder = join(options.dataDir, 'pki');
   const now = options.now ?? Date.now();
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
 
-  const ca = openAuthority(folder, now);
+  const ca = await openAuthority(folder, now);
   const names = [
     ...new Set([
       'localhost',
@@ -63,17 +61,18 @@ export function openPki(options: PkiOptions): Pki {
       '127.0.0.1',
       '::1',
       options.serviceIP,
-      ...(options.extraNames ?? []),
+      // The zone of an IPv6 address (RFC 4007) means something on this machine only.
+      ...(options.extraNames ?? []).map((name) => name.replace(/%.*$/, '')),
     ]),
   ];
   return {
     caPem: ca.certPem,
-    serving: openLeaf(folder, 'apiserver', ca, now, {
+    serving: await openLeaf(folder, 'apiserver', ca, now, {
       subject: { commonName: 'kube-apiserver' },
       usage: 'server',
       names,
     }),
-    admin: openLeaf(folder, 'admin', ca, now, {
+    admin: await openLeaf(folder, 'admin', ca, now, {
       subject: { commonName: 'kubernetes-admin', organizations: ['system:masters'] },
       usage: 'client',
     }),
@@ -86,7 +85,7 @@ interface Authority {
   key: KeyObject;
 }
 
-function openAuthority(folder: string, now: number): Authority {
+async function openAuthority(folder: string, now: number): Promise<Authority> {
   const { key } = openKey(join(folder, 'ca.key'));
   const path = join(folder, 'ca.crt');
   const stored = readIfPresent(path);
@@ -94,38 +93,47 @@ function openAuthority(folder: string, now: number): Authority {
     const certificate = parseCertificate(path, stored);
     if (certificate.checkPrivateKey(key) && isFresh(certificate, now)) return { certPem: stored, key };
   }
-  const certPem = signCertificate({
-    subject: CA_NAME,
-    issuer: CA_NAME,
-    publicKey: createPublicKey(key),
-    issuerKey: key,
+  const certPem = await writeCertificate(path, {
+    subject: { commonName: 'homeport-ca' },
+    key,
     usage: 'ca',
     notBefore: now - CLOCK_SKEW,
     notAfter: now + CA_LIFETIME,
   });
-  writePrivateFile(path, certPem);
   return { certPem, key };
 }
 
 type LeafRequest = Pick<CertificateRequest, 'subject' | 'usage' | 'names'>;
 
-function openLeaf(folder: string, file: string, ca: Authority, now: number, request: LeafRequest): Credentials {
+async function openLeaf(
+  folder: string,
+  file: string,
+  ca: Authority,
+  now: number,
+  request: LeafRequest,
+): Promise<Credentials> {
   const { key, pem: keyPem } = openKey(join(folder, `${file}.key`));
   const path = join(folder, `${file}.crt`);
   const stored = readIfPresent(path);
   if (stored !== undefined && stillFits(parseCertificate(path, stored), key, ca, now, request.names ?? [])) {
     return { certPem: stored, keyPem };
   }
-  const certPem = signCertificate({
+  const certPem = await writeCertificate(path, {
     ...request,
-    issuer: CA_NAME,
-    issuerKey: ca.key,
-    publicKey: createPublicKey(key),
+    issuer: ca,
+    key,
     notBefore: now - CLOCK_SKEW,
     notAfter: now + LEAF_LIFETIME,
   });
-  writePrivateFile(path, certPem);
   return { certPem, keyPem };
+}
+
+async function writeCertificate(path: string, request: CertificateRequest): Promise<string> {
+  // Imported here because a start with all its certificates does without the time that loading takes.
+  const { signCertificate } = await import('./certificate.ts');
+  const certPem = await signCertificate(request);
+  writePrivateFile(path, certPem);
+  return certPem;
 }
 
 function stillFits(
@@ -166,12 +174,19 @@ function openKey(path: string): { key: KeyObject; pem: string } {
     writePrivateFile(path, pem);
     return { key: privateKey, pem };
   }
+  // A copy or a restore may have widened the mode.
+  chmodSync(path, 0o600);
+  return { key: parseKey(path, stored), pem: stored };
+}
+
+function parseKey(path: string, pem: string): KeyObject {
   try {
-    // A copy or a restore may have widened the mode.
-    chmodSync(path, 0o600);
-    return { key: createPrivateKey(stored), pem: stored };
+    const key = createPrivateKey(pem);
+    const { namedCurve } = key.asymmetricKeyDetails ?? {};
+    if (namedCurve !== 'prime256v1') throw new Error(`a key of ${namedCurve ?? key.asymmetricKeyType} was found`);
+    return key;
   } catch (cause) {
-    throw new Error(`reading the private key ${path}: it is not a PEM key; remove it to have a new one made`, {
+    throw new Error(`reading the private key ${path}: it is not a P-256 key in PEM; remove it to have a new one made`, {
       cause,
     });
   }

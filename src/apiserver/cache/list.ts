@@ -37,7 +37,7 @@ export function listPage(cache: ResourceCache, revision: number, selection: Sele
   const wanted = token ? token.revision : (request.exact ?? revision);
   const at = wanted < 0 ? revision : wanted;
   if (at < revision && !cache.reach(at)) throw token ? expiredToken(token) : expired(at, cache.ring.startRevision);
-  const source = at < revision ? snapshot(cache, at, selection.namespace) : cache.entries;
+  const source = at < revision ? snapshot(cache, at, selection.namespace) : cache.candidates(selection);
   const entries: Entry[] = [];
   let more = false;
   for (const entry of walk(source, selection, token)) {

@@ -108,6 +108,7 @@ describe('a watch', () => {
       seen += quick.pull(2_000).length;
     }
     expect(seen).toBe(12_000);
+    expect(() => open(store, { after: 1 })).toThrow(expect.objectContaining({ code: 410, reason: 'Expired' }));
     expect(() => slow.pull(10)).toThrow(expect.objectContaining({ code: 410, reason: 'Expired' }));
     await store.close();
   });

@@ -93,7 +93,8 @@ export function openWatch(cache: ResourceCache, revision: () => number, request:
 /** The objects at the beginning of a watch; held by reference, as they may change before a slow client has them all. */
 function initialEntries(cache: ResourceCache, selection: Selection): Iterator<Entry> {
   const entries: Entry[] = [];
-  for (const entry of cache.entries.from(selection.namespace)) if (selects(selection, entry)) entries.push(entry);
+  for (const entry of cache.candidates(selection).from(selection.namespace))
+    if (selects(selection, entry)) entries.push(entry);
   return entries[Symbol.iterator]();
 }
 

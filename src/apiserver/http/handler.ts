@@ -49,7 +49,7 @@ export async function handleRequest(edge: Edge, request: IncomingMessage, respon
   const began = performance.now();
   const { path, query } = targetOf(request);
   const info = requestInfo(request.method ?? 'GET', path, query);
-  response.on('close', () => edge.metrics.observe(info, response.statusCode, (performance.now() - began) / 1000));
+  response.on('close', () => observe(edge, info, response.statusCode, (performance.now() - began) / 1000));
   try {
     const user = await edge.access.identify(request);
     edge.access.permit(user, info);
@@ -58,6 +58,17 @@ export async function handleRequest(edge: Edge, request: IncomingMessage, respon
   } catch (error) {
     fail(edge, request, response, error);
   }
+}
+
+/** Counts a request; paths that nothing serves are not told apart, or a stranger could fill the memory with their names. */
+function observe({ core, metrics }: Edge, info: RequestInfo, code: number, seconds: number): void {
+  const registration = core.registry.find(info.group, info.version, info.resource);
+  const known = registration?.served.subresources.some(({ name }) => name === info.subresource);
+  const subresource = known ? info.subresource : '';
+  const labels = registration
+    ? { ...info, subresource }
+    : { ...info, group: '', version: '', resource: '', subresource };
+  metrics.observe(labels, code, seconds);
 }
 
 async function serveResource(

@@ -67,7 +67,8 @@ function createFrames(registration: Registration, negotiated: Negotiated, includ
 }
 
 /**
- * Streams a watch until it times out, the client goes, the server stops, or the watcher falls off the ring.
+ * Streams a watch until it times out, the client goes, the server stops, its resource is served no more, or the watcher
+ * falls off the ring.
  * A slow client is never sent more than its connection takes: its cursor waits.
  */
 export async function streamWatch(
@@ -85,6 +86,10 @@ export async function streamWatch(
     ended = true;
     wake();
   };
+  // A resource that goes takes its objects along: the watcher is told of them first.
+  const { retired } = registration;
+  const finish = (): void => wake();
+  retired?.addEventListener('abort', finish);
   const timeout = setTimeout(end, outcome.timeoutSeconds * 1000);
   let bookmarkDue = false;
   const bookmarks = setInterval(() => {
@@ -109,6 +114,7 @@ export async function streamWatch(
         if (!ended) await new Promise(setImmediate);
         continue;
       }
+      if (retired?.aborted) break;
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
@@ -120,6 +126,7 @@ export async function streamWatch(
     clearTimeout(timeout);
     clearInterval(bookmarks);
     stopped.removeEventListener('abort', end);
+    retired?.removeEventListener('abort', finish);
     watch.close();
     response.end();
   }

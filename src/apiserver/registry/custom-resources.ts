@@ -4,6 +4,7 @@ import type { Core } from '../core.ts';
 import { establishedStatus, servedResources } from '../crd/index.ts';
 import type { ServerLog } from '../options.ts';
 import { CLEANUP_FINALIZER } from '../rest/delete.ts';
+import { dropEmpty } from '../rest/metadata.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Decision } from '../store/store.ts';
 import { timestamp } from '../time.ts';
@@ -32,13 +33,23 @@ export function serveCustomResources(core: Core, log: ServerLog): () => void {
     log.error({ err: error, crd: name }, `${what} of a CustomResourceDefinition failed`);
   };
 
+  /** What is served of each CRD: only a change of that makes new registrations, as their schemas are compiled. */
+  const serving = new Map<string, { signature: string; retire: AbortController }>();
+
   function serve(crd: Definition): void {
+    const { uid, generation } = crd.metadata;
+    const signature = JSON.stringify([uid, generation, crd.status?.['acceptedNames'], isEstablished(crd)]);
+    const before = serving.get(crd.metadata.name);
+    if (before?.signature === signature) return;
+    const retire = new AbortController();
+    serving.set(crd.metadata.name, { signature, retire });
     const storage = crd.spec.versions.find((version) => version.storage)?.name ?? '';
     const versions = servedResources(crd);
     registry.replace(
       resourceOf(crd),
-      versions.map((version) => customRegistration(version, `${crd.spec.group}/${storage}`)),
+      versions.map((version) => customRegistration(version, `${crd.spec.group}/${storage}`, retire.signal)),
     );
+    before?.retire.abort();
   }
 
   /** Brings the status up to date; the change comes back as an event, which then serves the resource. */
@@ -77,13 +88,16 @@ export function serveCustomResources(core: Core, log: ServerLog): () => void {
     const crd = entry.object as Definition;
     if (type === 'DELETED') {
       registry.replace(resourceOf(crd), []);
+      serving.get(entry.name)?.retire.abort();
+      serving.delete(entry.name);
       // Names that it held may be what another one waits for.
       for (const other of cache.entries.from('')) establish(other);
       return;
     }
     serve(crd);
     establish(entry);
-    if (crd.metadata.deletionTimestamp && !cleaning.has(entry.name)) cleanUp(entry);
+    const condemned = crd.metadata.deletionTimestamp && crd.metadata.finalizers?.includes(CLEANUP_FINALIZER);
+    if (condemned && !cleaning.has(entry.name)) cleanUp(entry);
   }
 
   for (const entry of cache.entries.from('')) onChange({ type: 'ADDED', entry });
@@ -94,11 +108,17 @@ export function serveCustomResources(core: Core, log: ServerLog): () => void {
   };
 }
 
+function isEstablished(crd: KubeObject): boolean {
+  const conditions = (crd.status?.['conditions'] ?? []) as { type: string; status: string }[];
+  return conditions.some(({ type, status }) => type === 'Established' && status === 'True');
+}
+
 function withoutFinalizer(current: Entry | undefined): Decision {
   if (!current) throw new Error('the CustomResourceDefinition is gone already');
   const { metadata } = current.object;
   const finalizers = (metadata.finalizers ?? []).filter((name) => name !== CLEANUP_FINALIZER);
   const object = { ...current.object, metadata: { ...metadata, finalizers } };
+  dropEmpty(object);
   return finalizers.length === 0 ? { remove: true, last: object } : { put: object };
 }
 

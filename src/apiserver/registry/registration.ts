@@ -16,6 +16,8 @@ export interface Registration {
   readonly storage: GroupResource;
   /** Set for a CRD's resource. */
   readonly custom?: CustomResource;
+  /** Aborted when a CRD's resource is served no more, or otherwise than before: watches end then. */
+  readonly retired?: AbortSignal;
   /** The object as it is stored; may share parts with its argument. */
   toStorage(object: KubeObject): KubeObject;
   /** A stored entry as this version shows it: the entry itself whenever that is possible. */
@@ -39,7 +41,11 @@ export function builtinRegistration(served: ServedResource): Registration {
 }
 
 /** The registration of a version of a CRD's resource; between versions only apiVersion differs (conversion None). */
-export function customRegistration(served: CustomResource, storageApiVersion: string): Registration {
+export function customRegistration(
+  served: CustomResource,
+  storageApiVersion: string,
+  retired: AbortSignal,
+): Registration {
   const apiVersion = apiVersionOfResource(served);
   const storedPrefix = Buffer.from(`{"apiVersion":${JSON.stringify(apiVersion)},`);
   let defaulting: boolean | undefined;
@@ -51,6 +57,7 @@ export function customRegistration(served: CustomResource, storageApiVersion: st
     served,
     apiVersion,
     custom: served,
+    retired,
     storage: { group: served.group, resource: served.resource },
     toStorage: (object) =>
       object.apiVersion === storageApiVersion ? object : { ...object, apiVersion: storageApiVersion },

@@ -2,6 +2,7 @@ import {
   ApiError,
   alreadyExists,
   badRequest,
+  cloneJson,
   groupResource,
   invalid,
   isReason,
@@ -11,9 +12,8 @@ import {
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Decision } from '../store/store.ts';
-import { decodeObject } from './decode.ts';
+import { decodeStrictly } from './decode.ts';
 import { admitFields, checkKind, finishCreate, typeOf, type Write } from './journey.ts';
-import { cloneJson } from './json.ts';
 import { generatedName } from './metadata.ts';
 import { writeQuery } from './query.ts';
 import type { ApiRequest, Outcome } from './request.ts';
@@ -24,11 +24,11 @@ const NAME_ATTEMPTS = 8;
 /** POST of a new object. */
 export async function create(core: Core, registration: Registration, request: ApiRequest): Promise<Outcome> {
   const write: Write = { core, registration, request, query: writeQuery(request, 'CreateOptions') };
-  const body = decodeObject(request, typeOf(registration));
+  const { value: body, duplicates } = decodeStrictly(request, typeOf(registration));
   checkKind(body, registration);
-  const object = admitFields(write, body);
+  const object = admitFields(write, body, duplicates);
   checkNamespace(write, object);
-  refuseTerminating(write);
+  await prepareCreate(write, object);
   const { name, generateName } = object.metadata;
   if (object.metadata.resourceVersion) {
     throw new ApiError(500, 'InternalError', 'resourceVersion should not be set on objects to be created');
@@ -46,6 +46,12 @@ export async function create(core: Core, registration: Registration, request: Ap
       if (attempt === NAME_ATTEMPTS || !isReason(error, 'AlreadyExists')) throw error;
     }
   }
+}
+
+/** What comes before a create is decided: refuses what cannot be, and waits for what is about to be. */
+export async function prepareCreate(write: Write, object: KubeObject): Promise<void> {
+  refuseTerminating(write);
+  await write.core.admission.ready(write.registration, write.request.info.namespace, object);
 }
 
 /** While a CRD is being deleted, no more objects of its come to be. */

@@ -1,14 +1,16 @@
 import { parse as parseYaml } from 'yaml';
-import { ApiError, badRequest, decodeProtobuf, type KubeObject } from '../../machinery/index.ts';
-import { cloneJson, isObject } from './json.ts';
+import { ApiError, badRequest, decodeProtobuf, isFields, type KubeObject } from '../../machinery/index.ts';
+import { duplicateFields, shapeOf } from './duplicates.ts';
 import type { ApiRequest } from './request.ts';
 
 const JSON_TYPE = 'application/json';
 const YAML_TYPE = 'application/yaml';
 const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
 const OBJECT_TYPES = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE];
-/** Deeper JSON is refused: nothing in Kubernetes nests like that, and recursion must end before the stack does. */
+/** Deeper bodies are refused: nothing in Kubernetes nests like that, and recursion must end before the stack does. */
 const MAX_DEPTH = 512;
+/** The key itself, or an escape that it may hide in. */
+const HOSTILE_KEY = /__proto__|\\u005f/i;
 
 /** 415, as upstream words it. */
 export function unsupportedMediaType(accepted: readonly string[]): ApiError {
@@ -19,31 +21,50 @@ export function unsupportedMediaType(accepted: readonly string[]): ApiError {
   );
 }
 
+/** A body as a JSON value that belongs to the caller, and the paths of the fields that its text gives twice. */
+export interface Decoded<T> {
+  value: T;
+  duplicates: readonly string[];
+}
+
+const NONE: readonly string[] = [];
+
 /**
- * The body as a JSON value that belongs to the caller.
- * @throws ApiError 400 for a body that is not well formed.
+ * Reads a JSON or YAML body, whatever it is the body of.
+ * @throws ApiError 400 for a body that is not well formed, or nested too deep.
  */
-export function decodeValue(request: ApiRequest): unknown {
+export function decodeBody(request: ApiRequest): Decoded<unknown> {
   const { body } = request;
-  if ('value' in body) return cloneJson(body.value);
+  if ('value' in body) return { value: ownCopy(body.value), duplicates: NONE };
   const yaml = request.contentType === YAML_TYPE || request.contentType === 'application/apply-patch+yaml';
   const text = body.bytes.toString('utf8');
   return yaml ? decodeYaml(text) : parseJson(text);
 }
 
+/** As decodeBody, for bodies whose duplicate fields nobody asks about. */
+export function decodeValue(request: ApiRequest): unknown {
+  return decodeBody(request).value;
+}
+
+function tooDeep(): ApiError {
+  return badRequest(`error decoding the request body: exceeded max depth of ${MAX_DEPTH}`);
+}
+
 /** Parses JSON; `__proto__` keys are dropped, as nothing of ours has them and they are only ever an attack. */
-function parseJson(text: string): unknown {
-  checkDepth(text);
+function parseJson(text: string): Decoded<unknown> {
+  const { depth, fields } = shapeOf(text);
+  if (depth > MAX_DEPTH) throw tooDeep();
   try {
     const value: unknown = JSON.parse(text);
-    return text.includes('__proto__') ? cloneJson(value) : value;
+    const duplicates = duplicateFields(text, value, fields);
+    return { value: HOSTILE_KEY.test(text) ? ownCopy(value) : value, duplicates };
   } catch (error) {
     if (error instanceof SyntaxError) throw badRequest(`error decoding the request body: ${error.message}`);
     throw error;
   }
 }
 
-function decodeYaml(text: string): unknown {
+function decodeYaml(text: string): Decoded<unknown> {
   // JSON is YAML, and nearly every apply patch is JSON.
   if (text.trimStart().startsWith('{')) {
     try {
@@ -52,39 +73,49 @@ function decodeYaml(text: string): unknown {
       if (!(error instanceof ApiError)) throw error;
     }
   }
+  return { value: ownCopy(parseYamlText(text)), duplicates: NONE };
+}
+
+/** YAML's own ways to be hostile end here: aliases that multiply, nesting that exhausts the stack, duplicate keys. */
+function parseYamlText(text: string): unknown {
   try {
-    return cloneJson(parseYaml(text, { maxAliasCount: 100, schema: 'core' }) as unknown);
+    return parseYaml(text, { maxAliasCount: 100, schema: 'core', logLevel: 'error' });
   } catch (error) {
     throw badRequest(`error decoding YAML: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
-function checkDepth(text: string): void {
-  // A text without that many opening brackets cannot nest that deep; most end here.
-  let depth = 0;
-  let quoted = false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
-    if (quoted) {
-      if (code === 0x5c) i++;
-      else if (code === 0x22) quoted = false;
-    } else if (code === 0x22) quoted = true;
-    else if (code === 0x7b || code === 0x5b) {
-      if (++depth > MAX_DEPTH) throw badRequest(`error decoding the request body: exceeded max depth of ${MAX_DEPTH}`);
-    } else if (code === 0x7d || code === 0x5d) depth--;
+/** A deep copy without undefined and without `__proto__` keys. Throws ApiError 400 for what is nested too deep. */
+function ownCopy<T>(value: T, depth = 0): T {
+  if (value === null || typeof value !== 'object') return value;
+  if (depth === MAX_DEPTH) throw tooDeep();
+  if (Array.isArray(value)) return value.map((item) => ownCopy(item as unknown, depth + 1)) as T;
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(value)) {
+    const item = (value as Record<string, unknown>)[key];
+    if (item !== undefined && key !== '__proto__') copy[key] = ownCopy(item, depth + 1);
   }
+  return copy as T;
 }
 
 /**
- * The body as an object of some kind, in JSON, YAML or protobuf.
+ * The body as an object of some kind, in JSON, YAML or protobuf, and the fields that its text gives twice.
  * @param expected the type of an object that does not say what it is: upstream fills that in for built-in types.
  * @throws ApiError 400 for what is not an object, 415 for another media type.
  */
-export function decodeObject(request: ApiRequest, expected?: TypeMeta): KubeObject {
+export function decodeStrictly(request: ApiRequest, expected?: TypeMeta): Decoded<KubeObject> {
   const { contentType, body } = request;
-  if (contentType === PROTOBUF_TYPE && 'bytes' in body) return decodeProtobuf(body.bytes);
+  if (contentType === PROTOBUF_TYPE && 'bytes' in body) {
+    return { value: ownCopy(decodeProtobuf(body.bytes)), duplicates: NONE };
+  }
   if (contentType !== '' && !OBJECT_TYPES.includes(contentType)) throw unsupportedMediaType(OBJECT_TYPES);
-  return asObject(decodeValue(request), expected);
+  const { value, duplicates } = decodeBody(request);
+  return { value: asObject(value, expected), duplicates };
+}
+
+/** As decodeStrictly, for bodies whose duplicate fields nobody asks about. */
+export function decodeObject(request: ApiRequest, expected?: TypeMeta): KubeObject {
+  return decodeStrictly(request, expected).value;
 }
 
 /** The body of a delete: absent, or DeleteOptions that need not say so. */
@@ -102,7 +133,7 @@ interface TypeMeta {
 
 /** Checks that a value looks like an object: a map whose metadata, if there, is one too. `expected` is what it is when it does not say. */
 export function asObject(value: unknown, expected?: TypeMeta): KubeObject {
-  if (!isObject(value)) {
+  if (!isFields(value)) {
     throw badRequest('error decoding the request body: json: cannot unmarshal it into an object');
   }
   if (expected) {
@@ -116,7 +147,7 @@ export function asObject(value: unknown, expected?: TypeMeta): KubeObject {
     throw badRequest("Object 'apiVersion' is missing in the request body");
   }
   value['metadata'] ??= {};
-  if (!isObject(value['metadata'])) {
+  if (!isFields(value['metadata'])) {
     throw badRequest('error decoding the request body: json: cannot unmarshal metadata into an object');
   }
   return value as KubeObject;

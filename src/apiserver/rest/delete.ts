@@ -1,4 +1,4 @@
-import { invalid, invalidValue, type KubeObject, notFound } from '../../machinery/index.ts';
+import { cloneJson, invalid, invalidValue, type KubeObject, notFound } from '../../machinery/index.ts';
 import { selects } from '../cache/selection.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
@@ -7,7 +7,6 @@ import type { Decision, Key } from '../store/store.ts';
 import { timestamp } from '../time.ts';
 import { decodeOptionalObject } from './decode.ts';
 import { isReleased } from './journey.ts';
-import { cloneJson } from './json.ts';
 import { checkPreconditions } from './metadata.ts';
 import { selectionOf, writeQuery } from './query.ts';
 import { objectKeyOf } from './read.ts';
@@ -77,7 +76,9 @@ export async function removeCollection(core: Core, registration: Registration, r
   const options = deleteOptions(request);
   const selection = selectionOf(request, registration);
   const cache = core.store.cache(registration.storage);
-  const selected = [...cache.entries.from(selection.namespace)].filter((entry) => selects(selection, entry));
+  const selected = [...cache.candidates(selection).from(selection.namespace)].filter((entry) =>
+    selects(selection, entry),
+  );
   const deletions = await Promise.all(
     selected.map(async ({ namespace, name }) => {
       try {

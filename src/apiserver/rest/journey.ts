@@ -1,10 +1,13 @@
 import {
   applySchemaDefaults,
   badRequest,
+  cloneJson,
+  equalJson,
   invalid,
   type KubeObject,
   type ManagedFieldsEntry,
   pruneUnknown,
+  type Schema,
   type StatusCause,
   strictDecodingError,
   trackUpdate,
@@ -15,8 +18,15 @@ import { crdWarnings } from '../crd/index.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Decision } from '../store/store.ts';
 import { timestamp } from '../time.ts';
-import { cloneJson, equalJson } from './json.ts';
-import { bumpGeneration, hasStatus, keepIdentity, metadataErrors, metadataUpdateErrors, stampNew } from './metadata.ts';
+import {
+  bumpGeneration,
+  dropEmpty,
+  hasStatus,
+  keepIdentity,
+  metadataErrors,
+  metadataUpdateErrors,
+  stampNew,
+} from './metadata.ts';
 import type { WriteQuery } from './query.ts';
 import type { ApiRequest } from './request.ts';
 import { decodeTyped } from './typed.ts';
@@ -49,27 +59,44 @@ export function checkKind(object: KubeObject, { served, apiVersion }: Registrati
 /**
  * An object of ours out of one from a client or a patch: wrong types are refused, unknown fields dropped, and reported
  * as the request's fieldValidation asks. Nothing of the result is shared with the argument.
+ * @param duplicates paths of the fields that the request's body gives more than once.
  */
-export function admitFields(write: Write, object: KubeObject): KubeObject {
+export function admitFields(write: Write, object: KubeObject, duplicates: readonly string[] = []): KubeObject {
   const { registration, query, request } = write;
   const { served, custom } = registration;
-  const pruned = custom ? pruneUnknown(cloneJson(object), served.schema) : undefined;
-  const typed = pruned ? { object: pruned.object, unknown: pruned.removed } : decodeTyped(object, served.schema);
-  if (typed.unknown.length > 0 && query.fieldValidation === 'Strict') {
-    throw strictDecodingError(served.kind, served.version, typed.unknown);
+  const typed = custom ? decodeCustom(object, served.schema) : decodeTyped(object, served.schema);
+  const problems = [
+    ...duplicates.map((path) => `duplicate field "${path}"`),
+    ...typed.unknown.map((path) => `unknown field "${path}"`),
+  ];
+  if (problems.length > 0 && query.fieldValidation === 'Strict') {
+    throw strictDecodingError(served.kind, served.version, problems);
   }
-  if (query.fieldValidation === 'Warn') {
-    for (const path of typed.unknown) request.warn(`unknown field "${path}"`);
-  }
+  if (query.fieldValidation === 'Warn') problems.forEach(request.warn);
   typed.object.apiVersion = registration.apiVersion;
   typed.object.kind = served.kind;
   return typed.object;
 }
 
+/** A custom resource: metadata is read as its built-in type, the rest pruned by the schema. */
+function decodeCustom(object: KubeObject, schema: Schema): { object: KubeObject; unknown: string[] } {
+  const { apiVersion, kind, metadata } = object;
+  const head = decodeTyped({ apiVersion, kind, metadata }, { type: 'object', properties: schema.properties ?? {} });
+  const { object: pruned, removed } = pruneUnknown(cloneJson(object), schema);
+  pruned.metadata = head.object.metadata;
+  const unknown = new Set([...head.unknown, ...removed]);
+  return { object: pruned, unknown: [...unknown].sort() };
+}
+
 /** Fills in defaults in place: those of a CRD's schema, or those of a built-in kind. */
 function applyDefaults({ served, custom }: Registration, object: KubeObject): void {
-  if (custom) Object.assign(object, applySchemaDefaults(object, served.schema));
-  else served.strategy?.applyDefaults?.(object);
+  if (!custom) {
+    served.strategy?.applyDefaults?.(object);
+    return;
+  }
+  const defaulted = applySchemaDefaults(object, served.schema);
+  for (const field of Object.keys(object)) if (!(field in defaulted)) delete object[field];
+  Object.assign(object, defaulted);
 }
 
 /** What is wrong with everything but metadata. */
@@ -87,6 +114,7 @@ export function finishCreate(write: Write, object: KubeObject, applied?: Managed
   const { core, registration, request, query } = write;
   const { served } = registration;
   stampNew(object, registration, request.info.namespace);
+  dropEmpty(object);
   if (hasStatus(registration)) delete object['status'];
   applyDefaults(registration, object);
   core.admission.admit({
@@ -123,6 +151,7 @@ export function finishUpdate(
   const { core, registration, request, query } = write;
   const { served } = registration;
   keepIdentity(object, old);
+  dropEmpty(object);
   if (scope !== 'status' && hasStatus(registration) && scope !== 'binding') restoreStatus(object, old);
   applyDefaults(registration, object);
   const subresource = scope === undefined ? {} : { subresource: scope };

@@ -4,18 +4,19 @@ import {
   dns1035LabelErrors,
   dnsLabelErrors,
   dnsSubdomainErrors,
+  equalJson,
   forbiddenValue,
   invalidValue,
   type KubeObject,
   labelValueErrors,
   type ObjectMeta,
+  type OwnerReference,
   qualifiedNameErrors,
   requiredValue,
   type StatusCause,
 } from '../../machinery/index.ts';
 import type { Registration } from '../registry/registration.ts';
 import { timestamp } from '../time.ts';
-import { equalJson } from './json.ts';
 
 /** Consonants and digits that make no words (apimachinery util/rand). */
 const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
@@ -44,6 +45,17 @@ export function stampNew(object: KubeObject, registration: Registration, namespa
   else delete metadata.generation;
 }
 
+/** Takes away the maps and lists of metadata that are empty, in place: upstream's types do not keep them. */
+export function dropEmpty({ metadata }: KubeObject): void {
+  for (const field of ['labels', 'annotations'] as const) {
+    if (metadata[field] && Object.keys(metadata[field]).length === 0) delete metadata[field];
+  }
+  for (const field of ['ownerReferences', 'finalizers', 'managedFields'] as const) {
+    if (metadata[field]?.length === 0) delete metadata[field];
+  }
+  if (metadata.generateName === '') delete metadata.generateName;
+}
+
 /** Puts back what an update may not change, in place. */
 export function keepIdentity(object: KubeObject, old: KubeObject): void {
   const { metadata } = object;
@@ -53,7 +65,6 @@ export function keepIdentity(object: KubeObject, old: KubeObject): void {
     'deletionTimestamp',
     'deletionGracePeriodSeconds',
     'generation',
-    'generateName',
   ];
   for (const field of kept) {
     if (field === 'uid' && metadata.uid) continue;
@@ -109,11 +120,15 @@ const LABEL_NAMES = new Set(['Namespace']);
 const LABEL_1035_NAMES = new Set(['Service']);
 const PATH_NAMES = new Set(['Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding']);
 
-function nameErrors(kind: string, name: string): string[] {
+/** What is wrong with a name, or with a prefix that a name is to be made from (upstream's ValidateNameFunc). */
+function nameErrors(kind: string, text: string, prefix: boolean): string[] {
+  const paths = PATH_NAMES.has(kind);
+  // What is put behind a prefix makes good its last dash.
+  const name = prefix && !paths ? text.replace(/.-$/, 'a') : text;
   if (LABEL_NAMES.has(kind)) return dnsLabelErrors(name);
   if (LABEL_1035_NAMES.has(kind)) return dns1035LabelErrors(name);
-  if (PATH_NAMES.has(kind)) {
-    if (name === '.' || name === '..') return [`may not be '${name}'`];
+  if (paths) {
+    if (!prefix && (name === '.' || name === '..')) return [`may not be '${name}'`];
     return [...'/%'].filter((char) => name.includes(char)).map((char) => `may not contain '${char}'`);
   }
   return dnsSubdomainErrors(name);
@@ -123,9 +138,15 @@ function nameErrors(kind: string, name: string): string[] {
 export function metadataErrors(object: KubeObject, registration: Registration): StatusCause[] {
   const { metadata } = object;
   const errors: StatusCause[] = [];
+  const { kind } = registration.served;
+  if (metadata.generateName) {
+    for (const error of nameErrors(kind, metadata.generateName, true)) {
+      errors.push(invalidValue('metadata.generateName', metadata.generateName, error));
+    }
+  }
   if (!metadata.name) errors.push(requiredValue('metadata.name', 'name or generateName is required'));
   else {
-    for (const error of nameErrors(registration.served.kind, metadata.name)) {
+    for (const error of nameErrors(kind, metadata.name, false)) {
       errors.push(invalidValue('metadata.name', metadata.name, error));
     }
   }
@@ -134,22 +155,46 @@ export function metadataErrors(object: KubeObject, registration: Registration): 
     for (const error of labelValueErrors(String(value))) errors.push(invalidValue('metadata.labels', value, error));
   }
   errors.push(...annotationErrors(metadata.annotations ?? {}));
-  (metadata.ownerReferences ?? []).forEach((owner, index) => {
-    const at = `metadata.ownerReferences[${index}]`;
-    for (const field of ['apiVersion', 'kind', 'name', 'uid'] as const) {
-      if (!owner[field]) errors.push(invalidValue(`${at}.${field}`, owner[field] ?? '', `${field} must not be empty`));
+  errors.push(...ownerErrors(metadata.ownerReferences ?? []), ...finalizerErrors(metadata.finalizers ?? []));
+  return errors;
+}
+
+/** True for what upstream reads as 'version' or 'group/version'. */
+const hasVersion = (apiVersion: string | undefined): boolean => /^([^/]*\/)?[^/]+$/.test(apiVersion ?? '');
+
+/** The paths have no index: upstream's do not have one. */
+function ownerErrors(owners: readonly OwnerReference[]): StatusCause[] {
+  const at = 'metadata.ownerReferences';
+  const errors: StatusCause[] = [];
+  let controller: string | undefined;
+  for (const owner of owners) {
+    if (!hasVersion(owner.apiVersion)) {
+      errors.push(invalidValue(`${at}.apiVersion`, owner.apiVersion ?? '', 'version must not be empty'));
     }
-  });
-  const controllers = (metadata.ownerReferences ?? []).filter((owner) => owner.controller);
-  if (controllers.length > 1) {
-    const both = controllers.map((owner) => owner.kind + owner.name).join(' and ');
-    const detail = `Only one reference can have Controller set to true. Found "true" in references for ${both}`;
-    errors.push(invalidValue('metadata.ownerReferences', metadata.ownerReferences, detail));
+    for (const field of ['kind', 'name', 'uid'] as const) {
+      if (!owner[field]) errors.push(invalidValue(`${at}.${field}`, owner[field] ?? '', 'must not be empty'));
+    }
+    if (owner.apiVersion === 'v1' && owner.kind === 'Event') {
+      errors.push(invalidValue(at, owner, '/v1, Kind=Event is disallowed from being an owner'));
+    }
+    if (!owner.controller) continue;
+    const name = `${owner.kind}/${owner.name}`;
+    if (controller !== undefined) {
+      const detail = `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${name}`;
+      errors.push(invalidValue(at, owners, detail));
+    }
+    controller ??= name;
   }
-  for (const finalizer of metadata.finalizers ?? []) {
-    for (const error of qualifiedNameErrors(finalizer)) {
-      errors.push(invalidValue('metadata.finalizers', finalizer, error));
-    }
+  return errors;
+}
+
+function finalizerErrors(finalizers: readonly string[]): StatusCause[] {
+  const at = 'metadata.finalizers';
+  const errors = finalizers.flatMap((finalizer) =>
+    qualifiedNameErrors(finalizer).map((error) => invalidValue(at, finalizer, error)),
+  );
+  if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion')) {
+    errors.push(invalidValue(at, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'));
   }
   return errors;
 }

@@ -1,9 +1,11 @@
 import {
   badRequest,
+  cloneJson,
   conflict,
   type Fields,
   invalid,
   invalidValue,
+  isFields,
   type KubeObject,
   labelSelectorOf,
 } from '../../machinery/index.ts';
@@ -11,7 +13,6 @@ import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import { asObject, decodeObject, decodeValue } from './decode.ts';
 import type { Write } from './journey.ts';
-import { cloneJson, isObject } from './json.ts';
 import { patched } from './patch.ts';
 import { writeQuery } from './query.ts';
 import { get } from './read.ts';
@@ -44,7 +45,7 @@ function pathsOf({ custom }: Registration): Paths {
 
 function valueAt(object: unknown, path: readonly string[]): unknown {
   let value = object;
-  for (const key of path) value = isObject(value) && Object.hasOwn(value, key) ? value[key] : undefined;
+  for (const key of path) value = isFields(value) && Object.hasOwn(value, key) ? value[key] : undefined;
   return value;
 }
 
@@ -53,7 +54,7 @@ function scaleOf(object: KubeObject, registration: Registration): KubeObject {
   const paths = pathsOf(registration);
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const selector = paths.selector && valueAt(object, paths.selector);
-  const text = isObject(selector) ? labelSelectorOf(selector).toString() : (selector as string | undefined);
+  const text = isFields(selector) ? labelSelectorOf(selector).toString() : (selector as string | undefined);
   return cloneJson({
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
@@ -84,7 +85,7 @@ function scaled(object: KubeObject, scale: KubeObject, registration: Registratio
   const last = path.pop() ?? 'replicas';
   let at: Fields = copy;
   for (const key of path) {
-    if (!isObject(at[key])) at[key] = {};
+    if (!isFields(at[key])) at[key] = {};
     at = at[key] as Fields;
   }
   at[last] = replicas;

@@ -1,11 +1,10 @@
-import { ApiError, badRequest, conflict, type KubeObject, notFound } from '../../machinery/index.ts';
+import { ApiError, badRequest, cloneJson, conflict, type KubeObject, notFound } from '../../machinery/index.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import { timestamp } from '../time.ts';
 import { decodeObject } from './decode.ts';
 import { deleteOne } from './delete.ts';
 import { admitFields, checkKind, typeOf, type Write } from './journey.ts';
-import { cloneJson } from './json.ts';
 import { writeQuery } from './query.ts';
 import { objectKeyOf } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';

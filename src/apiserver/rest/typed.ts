@@ -1,5 +1,11 @@
-import { badRequest, builtinTypeName, type KubeObject, type Schema } from '../../machinery/index.ts';
-import { cloneJson, isObject } from './json.ts';
+import {
+  badRequest,
+  builtinTypeName,
+  cloneJson,
+  isFields,
+  type KubeObject,
+  type Schema,
+} from '../../machinery/index.ts';
 
 interface Decoding {
   kind: string;
@@ -10,7 +16,8 @@ interface Decoding {
 const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
 
 /**
- * Reads an object as its built-in type: a copy without nulls and unknown fields.
+ * Reads an object as its built-in type: a copy without unknown fields and nulls. A null in a list or map, which has a
+ * place of its own, is its type's zero value, as in Go.
  * @returns the copy, and the paths of the unknown fields.
  * @throws ApiError 400 for a value of the wrong JSON type, worded as kube-apiserver's decoder words it.
  */
@@ -35,14 +42,15 @@ function decodeValueAs(value: unknown, schema: Schema, place: Place, decoding: D
   }
   switch (schema.type) {
     case 'object':
-      return isObject(value)
+      return isFields(value)
         ? decodeFields(value, schema, place, decoding)
         : mismatch(value, 'object', place, decoding);
     case 'array':
       if (!Array.isArray(value)) return mismatch(value, 'array', place, decoding);
       return value.map((item, index) => {
         const at = { parent: place.parent, path: `${place.path}[${index}]` };
-        return schema.items ? decodeValueAs(item, schema.items, at, decoding) : cloneJson(item);
+        if (!schema.items) return cloneJson(item);
+        return item === null ? zeroOf(schema.items) : decodeValueAs(item, schema.items, at, decoding);
       });
     case 'integer':
       if (typeof value === 'number' && Number.isInteger(value)) return value;
@@ -68,16 +76,37 @@ function decodeFields(fields: Record<string, unknown>, schema: Schema, place: Pl
   const copy: Record<string, unknown> = {};
   for (const key of Object.keys(fields)) {
     const path = place.path === '' ? key : `${place.path}.${key}`;
-    const known = properties && Object.hasOwn(properties, key) ? properties[key] : additionalProperties;
+    const property = properties && Object.hasOwn(properties, key) ? properties[key] : undefined;
+    const known = property ?? additionalProperties;
     if (!known) {
       decoding.unknown.push(path);
       continue;
     }
-    const value =
-      known === true ? cloneJson(fields[key]) : decodeValueAs(fields[key], known, { parent, path }, decoding);
-    if (value !== undefined) copy[key] = value;
+    if (known === true) copy[key] = cloneJson(fields[key]);
+    else {
+      const missing = property || fields[key] !== null ? undefined : zeroOf(known);
+      const value = missing ?? decodeValueAs(fields[key], known, { parent, path }, decoding);
+      if (value !== undefined) copy[key] = value;
+    }
   }
   return copy;
+}
+
+/** The zero value of a type; undefined where that is null itself. */
+function zeroOf(schema: Schema): unknown {
+  switch (schema.type) {
+    case 'string':
+      return builtinTypeName(schema) === QUANTITY ? '0' : '';
+    case 'integer':
+    case 'number':
+      return 0;
+    case 'boolean':
+      return false;
+    case 'object':
+      return {};
+    default:
+      return undefined;
+  }
 }
 
 function mismatch(value: unknown, wanted: string, place: Place, { kind, version }: Decoding): never {

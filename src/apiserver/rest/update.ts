@@ -1,5 +1,6 @@
 import {
   badRequest,
+  cloneJson,
   conflict,
   invalid,
   invalidValue,
@@ -12,7 +13,7 @@ import type { Registration } from '../registry/registration.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Decision } from '../store/store.ts';
 import { checkNamespace } from './create.ts';
-import { decodeObject } from './decode.ts';
+import { decodeStrictly } from './decode.ts';
 import { admitFields, checkKind, finishUpdate, typeOf, type UpdateScope, type Write } from './journey.ts';
 import { checkPreconditions } from './metadata.ts';
 import { writeQuery } from './query.ts';
@@ -35,9 +36,9 @@ export async function update(
   scope: UpdateScope,
 ): Promise<Outcome> {
   const write: Write = { core, registration, request, query: writeQuery(request, 'UpdateOptions') };
-  const body = decodeObject(request, typeOf(registration));
+  const { value: body, duplicates } = decodeStrictly(request, typeOf(registration));
   checkKind(body, registration);
-  const object = admitFields(write, body);
+  const object = admitFields(write, body, duplicates);
   checkNamespace(write, object);
   if (object.metadata.name !== request.info.name) {
     if (object.metadata.name) {
@@ -55,24 +56,31 @@ export async function update(
 
 /** 409 for an object that was read before someone else's write; custom resources must say what they were read at. */
 export function checkVersion({ registration }: Write, object: KubeObject, old: KubeObject): void {
-  const { served } = registration;
-  const { resourceVersion, uid, name } = object.metadata;
-  checkPreconditions(registration, old, { uid });
-  if (!resourceVersion && registration.custom) {
+  const { served, custom } = registration;
+  const { resourceVersion, name } = object.metadata;
+  if (!resourceVersion && custom) {
     const detail = 'must be specified for an update';
     throw invalid(served, name, [
       { ...invalidValue('metadata.resourceVersion', 0, detail), message: `Invalid value: 0x0: ${detail}` },
     ]);
   }
-  if (resourceVersion && resourceVersion !== old.metadata.resourceVersion) throw conflict(served, name, STALE);
+  checkStale(registration, object, old);
+}
+
+/** 409 when an object names another uid or another version than the stored one has. */
+export function checkStale(registration: Registration, object: KubeObject, old: KubeObject): void {
+  const { resourceVersion, uid, name } = object.metadata;
+  checkPreconditions(registration, old, { uid });
+  if (resourceVersion && resourceVersion !== old.metadata.resourceVersion) {
+    throw conflict(registration.served, name, STALE);
+  }
 }
 
 /** For an update of the status: the old object with the new status and nothing else. */
 export function narrowed(object: KubeObject, old: KubeObject, scope: UpdateScope): KubeObject {
   if (scope !== 'status') return object;
   const { status: _, ...rest } = old;
-  const metadata = structuredClone(rest.metadata);
-  const narrow = { ...structuredClone(rest), metadata } as KubeObject;
+  const narrow: KubeObject = cloneJson(rest);
   if (object.status !== undefined) narrow.status = object.status;
   return narrow;
 }

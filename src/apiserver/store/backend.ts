@@ -34,13 +34,13 @@ export interface Backend {
 /** Keeps nothing: the watch caches already hold every object, and a new process starts empty. */
 export function memoryBackend(): Backend {
   let revision = 1;
-  let floor = 1;
   return {
     get revision() {
       return revision;
     },
     get floor() {
-      return floor;
+      // There is no log to read back: history is what the watch caches still have.
+      return revision;
     },
     objects: () => [],
     record: () => undefined,
@@ -48,9 +48,7 @@ export function memoryBackend(): Backend {
     async commit(records) {
       revision = records.at(-1)?.revision ?? revision;
     },
-    async compact(to) {
-      floor = to;
-    },
+    async compact() {},
     async close() {},
   };
 }

@@ -18,6 +18,8 @@ export interface StreamSession {
 }
 
 const KEEP_ALIVE = 30_000;
+/** How long a client that was refused may take to hang up, in milliseconds. */
+const CLOSE_WITHIN = 1_000;
 
 /**
  * Takes over a connection that asks for `Upgrade: websocket` or `Upgrade: SPDY/3.1` on a pod's exec, attach or portforward,
@@ -77,4 +79,9 @@ export function refuse(socket: Duplex, error: unknown): void {
     `HTTP/1.1 ${failure.code} ${STATUS_CODES[failure.code] ?? ''}\r\nContent-Type: application/json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  // Whatever the client has sent is skipped, or closing could cut off the answer.
+  socket.resume();
+  socket.once('end', () => socket.destroy());
+  const timer = setTimeout(() => socket.destroy(), CLOSE_WITHIN);
+  socket.once('close', () => clearTimeout(timer));
 }

@@ -11,7 +11,7 @@ import { clientSource, diagnose, ownershipTree, renderTree } from '../../diagnos
 import { type Condition, isReason, type KubeObject, type Resource } from '../../machinery/index.ts';
 import { buildImage, openImageStore } from '../../registry/index.ts';
 import { type Connection, connect } from '../connection.ts';
-import { withExamples } from '../help.ts';
+import { terminalColours, withExamples } from '../help.ts';
 import { readStatus } from '../instance.ts';
 import { listResources } from '../resource-argument.ts';
 import { packageVersion } from '../version.ts';
@@ -131,7 +131,7 @@ async function untilReady(client: Client, application: KubeObject): Promise<Kube
 async function report(connection: Connection, object: KubeObject): Promise<void> {
   const { client } = connection;
   const source = clientSource({ client, resources: await listResources(connection) });
-  console.log(`\n${renderTree(await ownershipTree(object, source), new Date())}`);
+  console.log(`\n${renderTree(await ownershipTree(object, source), { now: new Date(), colours: terminalColours() })}`);
   const diagnosis = await diagnose({ object, source, provenance: createProvenance(client), now: new Date() });
   if (!diagnosis.healthy) throw new Error(`the application is not ready: ${diagnosis.cause}`);
 }

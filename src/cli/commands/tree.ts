@@ -1,13 +1,13 @@
 import { Command } from 'commander';
-import { clientSource, ownershipTree, renderTree } from '../../diagnose/index.ts';
+import { clientSource, ownershipTree, renderTree, treeJson } from '../../diagnose/index.ts';
 import { type ConnectionFlags, connect, withConnection } from '../connection.ts';
-import { outputOption, withExamples } from '../help.ts';
+import { outputOption, terminalColours, withExamples } from '../help.ts';
 import { listResources, readObject } from '../resource-argument.ts';
 
 /** `homeport tree`: what an object owns, and what that owns, with how each is doing. */
 export function treeCommand(): Command {
   const command = withConnection(new Command('tree'))
-    .description('show what an object owns, all the way down to its pods')
+    .description('show what an object is made of, down to its pods, and how each part is doing')
     .argument('<object...>', 'KIND/NAME')
     .addOption(outputOption(['json']))
     .action(async (words: string[], flags: ConnectionFlags & { output?: string }) => {
@@ -17,13 +17,22 @@ export function treeCommand(): Command {
         const object = await readObject(connection, resources, words);
         const source = clientSource({ client: connection.client, resources });
         const tree = await ownershipTree(object, source);
-        console.log(flags.output === 'json' ? JSON.stringify(tree, undefined, 2) : renderTree(tree, new Date()));
+        const text = () => renderTree(tree, { now: new Date(), colours: terminalColours() });
+        console.log(flags.output === 'json' ? JSON.stringify(treeJson(tree), undefined, 2) : text());
       } finally {
         connection.close();
       }
     });
-  return withExamples(command, [
+  withExamples(command, [
     ['homeport tree application/silly-demo -n a-team', 'an application and all that it is made of'],
+    ['homeport tree ingress/silly-demo -n a-team', 'an ingress, the services it sends to'],
     ['homeport tree deploy silly-demo -o json', 'for scripts'],
   ]);
+  return command.addHelpText(
+    'after',
+    `
+With -o json every object is {kind, apiVersion, namespace, name, status, message, link, children}:
+  status  Healthy, Progressing, Degraded, Suspended, Missing or Unknown; message says why it is not healthy
+  link    root, owner (its parent owns it) or reference (its parent only points to it)`,
+  );
 }

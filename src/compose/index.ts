@@ -1,0 +1,2 @@
+export { compose } from './capability.ts';
+export { createProvenance } from './provenance.ts';

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import type { Client, ListOptions } from '../client/index.ts';
+import type { KubeObject, Resource } from '../machinery/index.ts';
+import { clientSource, ownershipTree, renderTree } from './index.ts';
+import { memorySource } from './memory-source.ts';
+
+const now = new Date('2024-05-01T10:05:00Z');
+
+function make(kind: string, name: string, owner?: KubeObject, more: Partial<KubeObject> = {}): KubeObject {
+  const { apiVersion = '', kind: ownerKind = '', metadata } = owner ?? {};
+  return {
+    apiVersion: kind === 'Pod' ? 'v1' : 'apps/v1',
+    kind,
+    metadata: {
+      name,
+      namespace: 'a-team',
+      uid: `uid-${kind}-${name}`,
+      creationTimestamp: '2024-05-01T10:00:00Z',
+      ...(metadata
+        ? {
+            ownerReferences: [
+              { apiVersion, kind: ownerKind, name: metadata.name, uid: metadata.uid ?? '', controller: true },
+            ],
+          }
+        : {}),
+    },
+    ...more,
+  };
+}
+
+const deployment = make('Deployment', 'web', undefined, {
+  spec: { replicas: 2 },
+  status: { replicas: 2, updatedReplicas: 2, readyReplicas: 1, availableReplicas: 1 },
+});
+const set = make('ReplicaSet', 'web-1', deployment, { spec: { replicas: 2 }, status: { readyReplicas: 1 } });
+const ready = {
+  phase: 'Running',
+  conditions: [{ type: 'Ready', status: 'True' }],
+  containerStatuses: [{ ready: true }],
+};
+const pods = [
+  make('Pod', 'web-1-a', set, { status: ready }),
+  make('Pod', 'web-1-b', set, { status: { phase: 'Running', containerStatuses: [{ ready: false }] } }),
+];
+
+describe('ownershipTree', () => {
+  it('draws what belongs to what', async () => {
+    const tree = await ownershipTree(deployment, memorySource([deployment, set, ...pods, make('Pod', 'other')]));
+    expect(renderTree(tree, now)).toBe(
+      [
+        'NAMESPACE  NAME                READY  STATUS       AGE',
+        'a-team     Deployment/web      1/2    Progressing  5m',
+        'a-team     └─ReplicaSet/web-1  1/2    Progressing  5m',
+        'a-team       ├─Pod/web-1-a     1/1    Healthy      5m',
+        'a-team       └─Pod/web-1-b     0/1    Progressing  5m',
+      ].join('\n'),
+    );
+  });
+
+  it('ends on cycles and long chains of owners', async () => {
+    const a = make('Thing', 'a');
+    const b = make('Thing', 'b', a);
+    a.metadata.ownerReferences = [{ apiVersion: 'apps/v1', kind: 'Thing', name: 'b', uid: b.metadata.uid ?? '' }];
+    const tree = await ownershipTree(a, memorySource([a, b]));
+    expect(tree.children.map((child) => [child.object.metadata.name, child.children])).toEqual([['b', []]]);
+    const chain = [a];
+    for (let i = 0; i < 3000; i++) chain.push(make('Thing', `c${i}`, chain.at(-1)));
+    const byOwner = new Map(chain.slice(1).map((child) => [child.metadata.ownerReferences?.[0]?.uid, child]));
+    const source = {
+      ...memorySource([]),
+      owned: async (owner: KubeObject) => [byOwner.get(owner.metadata.uid)].filter((child) => child !== undefined),
+    };
+    expect(renderTree(await ownershipTree(a, source), now).split('\n')).toHaveLength(3002);
+  });
+});
+
+describe('clientSource', () => {
+  const resources: Resource[] = [
+    { group: 'apps', version: 'v1', resource: 'replicasets', kind: 'ReplicaSet', namespaced: true },
+    { group: '', version: 'v1', resource: 'pods', kind: 'Pod', namespaced: true },
+    { group: '', version: 'v1', resource: 'events', kind: 'Event', namespaced: true },
+    { group: '', version: 'v1', resource: 'nodes', kind: 'Node', namespaced: false },
+  ];
+
+  it('lists each resource once, page by page, and only where something can be owned', async () => {
+    const asked: string[] = [];
+    const all = new Map([
+      ['replicasets', [set]],
+      ['pods', pods],
+    ]);
+    const client = {
+      list: async (resource: Resource, options: ListOptions = {}) => {
+        asked.push(`${resource.resource} ${options.namespace} ${options.continue ?? 0}`);
+        const items = all.get(resource.resource) ?? [];
+        const from = Number(options.continue ?? 0);
+        const next = from + 1 < items.length ? { continue: String(from + 1) } : {};
+        return { items: items.slice(from, from + 1), metadata: { resourceVersion: '1', ...next } };
+      },
+    } as unknown as Client;
+    const tree = await ownershipTree(deployment, clientSource({ client, resources }));
+    expect(tree.children[0]?.children.map((child) => child.object.metadata.name)).toEqual(['web-1-a', 'web-1-b']);
+    expect(asked.sort()).toEqual(['pods a-team 0', 'pods a-team 1', 'replicasets a-team 0']);
+  });
+});

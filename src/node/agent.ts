@@ -1,0 +1,152 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PlatformContext, PodStreams } from '../client/index.ts';
+import { type ChosenRuntime, chooseRuntime, type RuntimeChoice, type RuntimeName } from './detect.ts';
+import type { ImageSource } from './images.ts';
+import { startIngressServer } from './ingress/server.ts';
+import { writeIngressStatus } from './ingress/status.ts';
+import type { KubeletDeps } from './kubelet/deps.ts';
+import { startKubelet } from './kubelet/kubelet.ts';
+import { createPodStreams } from './kubelet/streams.ts';
+import { type NetworkReservation, reserveNetwork } from './linux/network.ts';
+import { startLinuxRuntime } from './linux/runtime.ts';
+import { keepLease, machineCapacity, registerNode } from './node-object.ts';
+import { type Pod, services } from './pod.ts';
+import { createBackends } from './proxy/backends.ts';
+import { startRelay } from './proxy/relay.ts';
+import { startServiceProxy } from './proxy/service-proxy.ts';
+import type { Runtime } from './runtime.ts';
+import { startSimulatedRuntime } from './simulated.ts';
+
+export interface NodeOptions {
+  context: PlatformContext;
+  images: ImageSource;
+  /** The instance's data folder; the node keeps everything of its own in `node/` below it. */
+  dataDir: string;
+  /** Default 'auto'. What chooseRuntime has answered is taken as it is. */
+  runtime?: RuntimeChoice | ChosenRuntime;
+  /** Default 'homeport'. */
+  nodeName?: string;
+  /** From reserveNetwork, when the range of ClusterIPs had to be known first. Otherwise the node reserves one. Released on stop. */
+  network?: NetworkReservation;
+  /** Where applications answer. Default 127.0.0.1. */
+  bindAddress?: string;
+  /** Port for applications; a free one is taken when it is in use or 0 (the default). */
+  ingressPort?: number;
+  /** Where the API server listens. On loopback, pods reach it under the same port of the node's address (hostIp). */
+  apiServer?: { host: string; port: number };
+  /** The Kubernetes version that the Node states. Default 'v1.34.2'. */
+  version?: string;
+}
+
+/** The running node: what an API server asks of the agent, and how to stop it. */
+export interface NodeAgent extends PodStreams {
+  readonly name: string;
+  readonly runtime: RuntimeName;
+  /** Why this runtime was taken. */
+  readonly runtimeReason: string;
+  /** The address of the HTTP port for applications: 'http://127.0.0.1:8080'. */
+  readonly appsUrl: string;
+  /** '10.244.0.0/24' */
+  readonly podCidr: string;
+  /** The address of this machine as pods see it. */
+  readonly hostIp: string;
+  /** Ends every pod's processes (SIGTERM, SIGKILL after three seconds) and takes down what was set up. */
+  stop(): Promise<void>;
+}
+
+/** Runs pods of this node: the runtime, and the folders it keeps their things in. */
+interface Foundation {
+  runtime: Runtime;
+  memory: string;
+  /** The bridge, where there is one. */
+  bridge: string | undefined;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the node agent: registers the Node, runs its pods, and answers for Services and Ingresses on this machine.
+ * @throws Error when the runtime asked for cannot work here, or when something of it cannot be set up.
+ */
+export async function startNode(options: NodeOptions): Promise<NodeAgent> {
+  const { context, images, dataDir } = options;
+  const { client, informers, log } = context;
+  const name = options.nodeName ?? 'homeport';
+  const version = options.version ?? 'v1.34.2';
+  const chosen = typeof options.runtime === 'object' ? options.runtime : await chooseRuntime(options.runtime);
+  const foundation = await layFoundation(chosen.name, options);
+  const { runtime } = foundation;
+  const recorder = context.recorder('kubelet');
+  const node = join(dataDir, 'node');
+  const folders = { pods: join(node, 'pods'), memory: foundation.memory, logs: join(node, 'logs') };
+  for (const folder of [folders.pods, folders.logs]) await mkdir(folder, { recursive: true, mode: 0o755 });
+  const backends = createBackends(informers);
+  const ingress = await startIngressServer({
+    informers,
+    backends,
+    host: options.bindAddress ?? '127.0.0.1',
+    port: options.ingressPort ?? 0,
+  });
+  const proxy =
+    foundation.bridge === undefined
+      ? undefined
+      : startServiceProxy({ informers, backends, recorder, log, bridge: foundation.bridge });
+  await registerNode(client, { name, runtime, images, version });
+  const deps: KubeletDeps = {
+    client,
+    recorder,
+    log,
+    runtime,
+    images,
+    folders,
+    capacity: machineCapacity(),
+    servicesFor: (pod) => servicesFor(pod, informers),
+    userAgent: `kube-probe/${/\d+\.\d+/.exec(version)?.[0] ?? '1'}`,
+  };
+  const kubelet = startKubelet(name, informers, deps);
+  const relay = proxy && options.apiServer ? await startRelay(runtime.hostIp, options.apiServer) : undefined;
+  const stops = [
+    keepLease(client, name, (error) => log.warn({ error: error.message }, "renewing the node's lease")),
+    writeIngressStatus(client, informers, options.bindAddress ?? '127.0.0.1', log),
+  ];
+  return {
+    ...createPodStreams(kubelet, folders.logs),
+    name,
+    runtime: runtime.name,
+    runtimeReason: chosen.reason,
+    appsUrl: ingress.url,
+    podCidr: runtime.podCidr,
+    hostIp: runtime.hostIp,
+    async stop() {
+      for (const stop of stops) stop();
+      await Promise.all([ingress.stop(), proxy?.stop(), relay?.stop(), kubelet.stop()]);
+      await foundation.stop();
+    },
+  };
+}
+
+async function layFoundation(name: RuntimeName, options: NodeOptions): Promise<Foundation> {
+  if (name === 'simulated') {
+    const runtime = startSimulatedRuntime();
+    return { runtime, memory: join(options.dataDir, 'node', 'memory'), bridge: undefined, stop: () => runtime.stop() };
+  }
+  const network = options.network ?? (await reserveNetwork({ dataDir: options.dataDir }));
+  const runtime = await startLinuxRuntime({ dataDir: options.dataDir, network, log: options.context.log });
+  return {
+    runtime,
+    memory: runtime.memoryDir,
+    bridge: network.bridge,
+    async stop() {
+      await runtime.stop();
+      await network.release();
+    },
+  };
+}
+
+/** Services whose variables a pod gets: the API server's, and those of its namespace unless it does not want them. */
+function servicesFor(pod: Pod, informers: PlatformContext['informers']) {
+  const informer = informers.for(services);
+  const master = informer.get('default/kubernetes');
+  const own = pod.spec?.enableServiceLinks === false ? [] : informer.list(pod.metadata.namespace);
+  return [...(master ? [master] : []), ...own.filter((service) => service !== master)];
+}

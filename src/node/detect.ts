@@ -1,0 +1,78 @@
+import { access, constants } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+
+/** What runs the containers of this node's pods. */
+export type RuntimeName = 'linux' | 'simulated';
+
+/** What `--runtime` takes. */
+export type RuntimeChoice = RuntimeName | 'auto' | 'docker';
+
+export interface ChosenRuntime {
+  name: RuntimeName;
+  /** One clause saying why: 'running as root with util-linux and iproute2'. */
+  reason: string;
+}
+
+/** Programs of util-linux, iproute2 and coreutils that the linux runtime is made of. */
+const tools = [
+  'unshare',
+  'nsenter',
+  'setpriv',
+  'mount',
+  'umount',
+  'pivot_root',
+  'setsid',
+  'script',
+  'ip',
+  'sh',
+  'cat',
+  'cp',
+  'mkdir',
+  'mkfifo',
+  'pwd',
+];
+
+/**
+ * Picks the runtime. 'auto' takes linux where it can work and simulated elsewhere.
+ * @throws Error when the runtime asked for cannot work here, saying what is missing.
+ */
+export async function chooseRuntime(choice: RuntimeChoice = 'auto'): Promise<ChosenRuntime> {
+  if (choice === 'docker') {
+    throw new Error('the docker runtime is not available yet: use --runtime linux, simulated or auto');
+  }
+  if (choice === 'simulated') return { name: 'simulated', reason: 'asked for by --runtime simulated' };
+  const obstacle = await linuxObstacle();
+  if (!obstacle) return { name: 'linux', reason: 'running as root with util-linux and iproute2' };
+  if (choice === 'linux') throw new Error(`the linux runtime cannot work here: ${obstacle}`);
+  return { name: 'simulated', reason: `no processes are run, because the linux runtime cannot work here: ${obstacle}` };
+}
+
+async function linuxObstacle(): Promise<string | undefined> {
+  if (process.platform !== 'linux') return `this is ${process.platform}, not Linux`;
+  if (process.getuid?.() !== 0) return 'Homeport does not run as root (namespaces and bridges need it)';
+  const missing: string[] = [];
+  for (const tool of tools) if (!(await findTool(tool))) missing.push(tool);
+  if (missing.length > 0) return `not found on PATH: ${missing.join(', ')} (install util-linux and iproute2)`;
+  try {
+    await access('/sys/class/net', constants.R_OK);
+  } catch (error) {
+    return `/sys/class/net cannot be read: ${error instanceof Error ? error.message : String(error)}`;
+  }
+  return undefined;
+}
+
+/** The absolute path of a program, looked for on PATH and in the system folders, or undefined. */
+export async function findTool(name: string): Promise<string | undefined> {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+  for (const folder of folders) {
+    if (!folder.startsWith('/')) continue;
+    const path = join(folder, name);
+    try {
+      await access(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not in this folder: the next one may have it.
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,40 @@
+/** How an image says its program is started (the `config` of an OCI image configuration). */
+export interface ImageConfig {
+  entrypoint: readonly string[];
+  cmd: readonly string[];
+  /** 'NAME=value' each. */
+  env: readonly string[];
+  /** Absolute; '/' when the image names none. */
+  workingDir: string;
+  /** 'UID', 'UID:GID', a user name, or '' for root. */
+  user: string;
+  labels: Readonly<Record<string, string>>;
+}
+
+/** An image that is on this machine. */
+export interface NodeImage {
+  /** The normalized reference it was resolved by: 'docker.io/library/silly-demo:1.4.305'. */
+  reference: string;
+  /** Digest of the image's manifest: 'sha256:…'. */
+  digest: string;
+  /** Bytes of all layers, compressed. */
+  size: number;
+  /** 'host': the layers go on top of this machine's own /usr, read-only. undefined: the image is whole by itself. */
+  base: 'host' | undefined;
+  config: ImageConfig;
+}
+
+/** Where a node gets images from. The registry room's ImageStore is one. */
+export interface ImageSource {
+  list(): Promise<NodeImage[]>;
+  /** The image of a reference as a pod names it, or undefined when it is not here. Throws for a malformed reference. */
+  resolve(reference: string): Promise<NodeImage | undefined>;
+  /** Tags that are here for the repository of this reference, sorted. */
+  tagsOf(reference: string): Promise<string[]>;
+  /** Why a missing image cannot be had, and what to do about it. */
+  explainMissing(reference: string): Promise<string>;
+  /** Folders with the unpacked layers, base layer first; unpacked on first use, verified and shared: never write there. */
+  unpack(image: NodeImage): Promise<string[]>;
+  /** Calls back after images came or went, also through another process. Returns the way to stop it. */
+  onChange(listener: () => void): () => void;
+}

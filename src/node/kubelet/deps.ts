@@ -1,0 +1,22 @@
+import type { Logger } from 'pino';
+import type { Client, EventRecorder } from '../../client/index.ts';
+import type { KubeObject } from '../../machinery/index.ts';
+import type { ImageSource } from '../images.ts';
+import type { Pod } from '../pod.ts';
+import type { Runtime } from '../runtime.ts';
+
+/** What the workers of pods share. */
+export interface KubeletDeps {
+  client: Client;
+  recorder: EventRecorder;
+  log: Logger;
+  runtime: Runtime;
+  images: ImageSource;
+  /** Folders for what pods leave on disk and in memory, and for their logs. */
+  folders: { pods: string; memory: string; logs: string };
+  capacity: { cpu: number; memory: number };
+  /** Services whose variables a pod gets. */
+  servicesFor(pod: Pod): KubeObject[];
+  /** 'kube-probe/1.34' */
+  userAgent: string;
+}

@@ -1,0 +1,129 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Informers } from '../../client/index.ts';
+import type { KubeObject } from '../../machinery/index.ts';
+import { asPod, configMaps, type Pod, pods, secrets } from '../pod.ts';
+import type { KubeletDeps } from './deps.ts';
+import { type PodWorker, startPodWorker } from './pod-worker.ts';
+
+export interface Kubelet {
+  /** The worker of a pod by namespace and name. */
+  find(namespace: string, name: string): PodWorker | undefined;
+  /** Ends every pod's processes; the objects stay, and a next start runs them again. */
+  stop(): Promise<void>;
+}
+
+/** How long, in seconds, pods may take to end when the node stops: Ctrl-C is over within five seconds. */
+const stopGrace = 3;
+
+/** Runs the pods that are bound to this node, as the informer tells of them. */
+export function startKubelet(nodeName: string, informers: Informers, deps: KubeletDeps): Kubelet {
+  const workers = new Map<string, PodWorker>();
+  let stopping = false;
+  const informer = informers.for(pods);
+  const key = (object: KubeObject) => `${object.metadata.namespace}/${object.metadata.name}`;
+  const endings = new Set<Promise<void>>();
+
+  function end(worker: PodWorker, grace: number): void {
+    const ending = worker
+      .shutDown(grace)
+      .catch((error: Error) => deps.log.error({ pod: key(worker.pod()), error: error.message }, 'ending a pod'));
+    endings.add(ending);
+    void ending.finally(() => endings.delete(ending));
+  }
+
+  function upsert(object: KubeObject): void {
+    if (stopping || object.spec?.['nodeName'] !== nodeName) return;
+    const pod = asPod(object);
+    const worker = workers.get(key(pod));
+    if (worker && worker.uid === pod.metadata.uid) {
+      worker.update(pod);
+      return;
+    }
+    if (worker) end(worker, 0);
+    workers.set(key(pod), startPodWorker(pod, deps));
+  }
+
+  function remove(object: KubeObject): void {
+    const worker = workers.get(key(object));
+    if (!worker || stopping || worker.uid !== object.metadata.uid) return;
+    workers.delete(key(object));
+    end(worker, 0);
+  }
+
+  const stops = [
+    informer.addHandler({ upsert, remove }),
+    ...[configMaps, secrets].map((resource) => {
+      const field = resource === secrets ? 'secret' : 'configMap';
+      return informers.for(resource).addHandler({
+        upsert: (object) => kickUsers(object, field),
+      });
+    }),
+    deps.images.onChange(() => {
+      for (const worker of workers.values()) if (waitsForImage(worker)) worker.kick();
+    }),
+  ];
+
+  function kickUsers(object: KubeObject, field: 'secret' | 'configMap'): void {
+    for (const worker of workers.values()) {
+      const pod = worker.pod();
+      if (pod.metadata.namespace === object.metadata.namespace && uses(pod, field, object.metadata.name))
+        worker.refresh();
+    }
+  }
+
+  void informer.synced
+    .then(() => sweep(deps, new Set(informer.list().map((object) => object.metadata.uid ?? ''))))
+    .catch((error: Error) => {
+      deps.log.warn({ error: error.message }, 'removing what pods that are gone left behind');
+    });
+
+  return {
+    find: (namespace, name) => workers.get(`${namespace}/${name}`),
+    async stop() {
+      stopping = true;
+      for (const stop of stops) stop();
+      for (const worker of workers.values()) end(worker, stopGrace);
+      await Promise.all(endings);
+    },
+  };
+}
+
+function waitsForImage(worker: PodWorker): boolean {
+  const spec = worker.pod().spec;
+  const names = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map((container) => container.name);
+  let waits = false;
+  for (const name of names) {
+    const record = worker.container(name);
+    if (!record?.imageBackOff) continue;
+    record.imageBackOff.until = 0;
+    waits = true;
+  }
+  return waits;
+}
+
+/** Whether a pod's specification mentions the ConfigMap or Secret. */
+function uses(pod: Pod, field: 'secret' | 'configMap', name: string): boolean {
+  const spec = pod.spec;
+  const inVolumes = (spec?.volumes ?? []).some((volume) => {
+    const direct = field === 'secret' ? volume.secret?.secretName : volume.configMap?.name;
+    return direct === name || (volume.projected?.sources ?? []).some((source) => source[field]?.name === name);
+  });
+  if (inVolumes) return true;
+  return [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].some(
+    (container) =>
+      (container.envFrom ?? []).some((from) => from[`${field}Ref`]?.name === name) ||
+      (container.env ?? []).some((variable) => variable.valueFrom?.[`${field}KeyRef`]?.name === name),
+  );
+}
+
+/** Removes volumes and logs of pods that were deleted while the node was down. */
+async function sweep(deps: KubeletDeps, alive: ReadonlySet<string>): Promise<void> {
+  for (const folder of [deps.folders.pods, deps.folders.logs]) {
+    const entries = await readdir(folder).catch(() => []);
+    for (const entry of entries) {
+      const uid = entry.slice(entry.lastIndexOf('_') + 1);
+      if (!alive.has(uid)) await rm(join(folder, entry), { recursive: true, force: true });
+    }
+  }
+}

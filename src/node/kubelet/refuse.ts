@@ -1,0 +1,58 @@
+import type { Container, Pod, PodSecurityContext, SecurityContext } from '../pod.ts';
+
+/**
+ * What of a pod this node cannot honour, as one sentence, or undefined. A feature that shields or opens something is
+ * never ignored silently: its container is refused instead.
+ */
+export function unsupportedInPod(pod: Pod): string | undefined {
+  const spec = pod.spec;
+  if (!spec) return undefined;
+  const refused: [boolean | undefined, string][] = [
+    [spec.hostNetwork, 'hostNetwork'],
+    [spec.hostPID, 'hostPID'],
+    [spec.hostIPC, 'hostIPC'],
+    [spec.shareProcessNamespace, 'shareProcessNamespace'],
+    [spec.hostUsers === false, 'hostUsers: false'],
+    [spec.runtimeClassName !== undefined, 'runtimeClassName'],
+    [spec.os !== undefined && spec.os.name !== 'linux', 'an os other than linux'],
+    [(spec.securityContext?.sysctls?.length ?? 0) > 0, 'securityContext.sysctls'],
+  ];
+  const found = refused.find(([asked]) => asked)?.[1] ?? unsupportedProfile(spec.securityContext);
+  return found && `this node does not support ${found} in a pod's spec`;
+}
+
+/** The same for one container. */
+export function unsupportedInContainer(container: Container): string | undefined {
+  const context: SecurityContext = container.securityContext ?? {};
+  const refused: [boolean | undefined, string][] = [
+    [context.privileged, 'securityContext.privileged'],
+    [
+      context.procMount !== undefined && context.procMount !== 'Default',
+      `securityContext.procMount: ${context.procMount}`,
+    ],
+    [(container.volumeDevices?.length ?? 0) > 0, 'volumeDevices'],
+    [
+      container.volumeMounts?.some(
+        (mount) => mount.mountPropagation !== undefined && mount.mountPropagation !== 'None',
+      ),
+      'mountPropagation',
+    ],
+    [container.volumeMounts?.some((mount) => mount.recursiveReadOnly === 'Enabled'), 'recursiveReadOnly'],
+    [container.ports?.some((port) => port.hostPort !== undefined && port.hostPort !== 0), 'hostPort'],
+    [container.lifecycle?.stopSignal !== undefined, 'lifecycle.stopSignal'],
+    [Object.keys(container.resources?.limits ?? {}).some((name) => name.includes('/')), 'extended resources'],
+    [probesOf(container).some((probe) => probe?.grpc !== undefined), 'grpc probes'],
+  ];
+  const found = refused.find(([asked]) => asked)?.[1] ?? unsupportedProfile(context);
+  return found && `this node does not support ${found} in a container`;
+}
+
+const probesOf = (container: Container) => [container.livenessProbe, container.readinessProbe, container.startupProbe];
+
+/** RuntimeDefault is what the runtime does anyway: no new privileges, few capabilities, no filter of system calls. */
+function unsupportedProfile(context: PodSecurityContext | SecurityContext | undefined): string | undefined {
+  if (context?.seccompProfile?.type === 'Localhost') return 'seccompProfile of type Localhost';
+  if (context?.appArmorProfile?.type === 'Localhost') return 'appArmorProfile of type Localhost';
+  if (context?.seLinuxOptions !== undefined) return 'seLinuxOptions';
+  return context?.windowsOptions === undefined ? undefined : 'windowsOptions';
+}

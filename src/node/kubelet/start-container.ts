@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parseQuantity, quantityToNumber } from '../../machinery/index.ts';
+import type { NodeImage } from '../images.ts';
+import { type LogFile, openLogFile } from '../logs/write-log.ts';
+import type { Container, Pod } from '../pod.ts';
+import type { ContainerLimits, ContainerSpec, RunningContainer, Sandbox } from '../runtime.ts';
+import type { PodVolumes } from '../volumes/pod-volumes.ts';
+import type { KubeletDeps } from './deps.ts';
+import { environmentOf, expand } from './env.ts';
+import { capabilitiesOf, userOf } from './identity.ts';
+import type { ContainerRecord } from './record.ts';
+import { unsupportedInContainer } from './refuse.ts';
+
+/** A container's configuration is wrong, or asks for what this node cannot do. */
+export class ConfigError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ConfigError';
+  }
+}
+
+export interface StartContext {
+  deps: KubeletDeps;
+  pod: Pod;
+  sandbox: Sandbox;
+  volumes: PodVolumes;
+}
+
+export interface Started {
+  handle: RunningContainer;
+  log: LogFile | undefined;
+}
+
+/** Where the log of a container's n-th start lies (the kubelet's layout). */
+export function logPath(logs: string, pod: Pod, container: string, attempt: number): string {
+  const { namespace, name, uid } = pod.metadata;
+  return join(logs, `${namespace}_${name}_${uid}`, container, `${attempt}.log`);
+}
+
+/** Where a container writes its last words, on this machine. */
+export function terminationFile(deps: KubeletDeps, pod: Pod, container: string): string {
+  return join(deps.folders.pods, pod.metadata.uid ?? '', 'termination', container);
+}
+
+/**
+ * Puts a container together and starts it.
+ * @throws ConfigError for what its author has to change, StartError for what went wrong on the machine.
+ */
+export async function startContainer(
+  record: ContainerRecord,
+  image: NodeImage,
+  context: StartContext,
+): Promise<Started> {
+  const { deps, pod, sandbox } = context;
+  const spec = await configured(() => containerSpec(record, image, context));
+  if (deps.runtime.name === 'simulated') return { handle: await sandbox.start(spec), log: undefined };
+  const previous = record.restarts - 2;
+  if (previous >= 0) await rm(logPath(deps.folders.logs, pod, record.container.name, previous), { force: true });
+  const log = openLogFile(logPath(deps.folders.logs, pod, record.container.name, record.restarts));
+  try {
+    const layers = await deps.images.unpack(image);
+    const handle = await sandbox.start({ ...spec, layers, output: log.write });
+    void handle.exited.then(() => log.close());
+    return { handle, log };
+  } catch (error) {
+    log.close();
+    throw error;
+  }
+}
+
+async function configured<T>(action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error });
+  }
+}
+
+async function containerSpec(record: ContainerRecord, image: NodeImage, context: StartContext): Promise<ContainerSpec> {
+  const { deps, pod, sandbox, volumes } = context;
+  const { container } = record;
+  const refused = unsupportedInContainer(container);
+  if (refused) throw new Error(refused);
+  const own = await environmentOf(container, {
+    client: deps.client,
+    pod,
+    podIp: sandbox.ip,
+    hostIp: deps.runtime.hostIp,
+    services: deps.servicesFor(pod),
+    capacity: deps.capacity,
+  });
+  const user = userOf(pod, container, image);
+  const env = new Map([...baseEnv(pod, container, image, user.uid), ...own]);
+  const real = deps.runtime.name === 'linux';
+  const mounts = real
+    ? [...(await volumes.mountsOf(container, own)), await terminationMount(deps, pod, container, user.uid)]
+    : [];
+  return {
+    id: randomBytes(32).toString('hex'),
+    name: container.name,
+    image,
+    layers: [],
+    command: commandOf(container, image, own),
+    env,
+    workingDir: container.workingDir || image.config.workingDir || '/',
+    user,
+    capabilities: capabilitiesOf(container),
+    noNewPrivileges: container.securityContext?.allowPrivilegeEscalation !== true,
+    readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
+    stdin: container.stdin === true,
+    stdinOnce: container.stdinOnce === true,
+    tty: container.tty === true,
+    mounts,
+    limits: limitsOf(container),
+    output: () => undefined,
+  };
+}
+
+function baseEnv(pod: Pod, container: Container, image: NodeImage, uid: number): [string, string][] {
+  const base: [string, string][] = [
+    ['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
+    ['HOME', uid === 0 ? '/root' : '/'],
+    ['HOSTNAME', hostnameOf(pod)],
+    ...(container.tty ? ([['TERM', 'xterm']] as [string, string][]) : []),
+  ];
+  const ofImage = image.config.env.map((line): [string, string] => {
+    const equals = line.indexOf('=');
+    return equals < 0 ? [line, ''] : [line.slice(0, equals), line.slice(equals + 1)];
+  });
+  return [...base, ...ofImage];
+}
+
+/** The name that a pod sees as its own: at most 63 characters. */
+export function hostnameOf(pod: Pod): string {
+  return (pod.spec?.hostname || pod.metadata.name).slice(0, 63).replace(/[.-]+$/, '');
+}
+
+/** command replaces the image's entrypoint and, alone, its arguments; args replace its arguments. */
+function commandOf(container: Container, image: NodeImage, env: ReadonlyMap<string, string>): string[] {
+  const expanded = (words: readonly string[]) => words.map((word) => expand(word, (name) => env.get(name)));
+  const command = container.command?.length ? expanded(container.command) : [...image.config.entrypoint];
+  const fallback = container.command?.length ? [] : image.config.cmd;
+  const all = [...command, ...(container.args?.length ? expanded(container.args) : fallback)];
+  if (all.length === 0) throw new Error('no command specified');
+  return all;
+}
+
+function limitsOf(container: Container): ContainerLimits {
+  const { memory, cpu } = container.resources?.limits ?? {};
+  return {
+    ...(memory === undefined ? {} : { memory: quantityToNumber(parseQuantity(memory)) }),
+    ...(cpu === undefined ? {} : { cpu: quantityToNumber(parseQuantity(cpu)) * 1000 }),
+  };
+}
+
+async function terminationMount(deps: KubeletDeps, pod: Pod, container: Container, uid: number) {
+  const hostPath = terminationFile(deps, pod, container.name);
+  await mkdir(join(hostPath, '..'), { recursive: true, mode: 0o755 });
+  await writeFile(hostPath, '', { mode: 0o666 });
+  const file = await open(hostPath, 'r+');
+  try {
+    await file.chmod(0o666);
+    await file.chown(uid, -1);
+  } finally {
+    await file.close();
+  }
+  const containerPath = container.terminationMessagePath || '/dev/termination-log';
+  return { containerPath, hostPath, kind: 'file' as const, readOnly: false };
+}

@@ -1,0 +1,132 @@
+import { existsSync, lstatSync, readlinkSync, statSync } from 'node:fs';
+import { chmod, lstat, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * What every container on the host base finds in its root, made once an instance: real folders and files for the mounts
+ * to land on. It is the uppermost read-only layer, so that no link in an image can lead a mount elsewhere.
+ */
+export interface HostBase {
+  /** The folder used as a layer. */
+  readonly folder: string;
+  /** Links that go into /dev. */
+  readonly deviceLinks: string;
+  /** What is shown of the host, read-only: path on the host and in the container. */
+  readonly binds: readonly { from: string; to: string }[];
+  /** Paths below /proc and /sys that say or change too much about the machine. */
+  readonly maskedFiles: readonly string[];
+  readonly maskedFolders: readonly string[];
+  readonly readOnlyPaths: readonly string[];
+}
+
+/** Of the host's /etc only what programs of /usr cannot do without, and nothing that is about this machine's users. */
+const etcFiles = ['ld.so.cache', 'ld.so.conf', 'localtime', 'mime.types', 'protocols', 'services'];
+const etcFolders = ['alternatives', 'ld.so.conf.d', 'ssl/certs', 'ca-certificates', 'pki/tls/certs', 'pki/ca-trust'];
+const systemFolders = ['usr', 'bin', 'sbin', 'lib', 'lib32', 'lib64', 'libx32'];
+
+const passwd = `root:x:0:0:root:/root:/bin/sh
+daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+`;
+const group = `root:x:0:
+daemon:x:1:
+tty:x:5:
+nogroup:x:65534:
+`;
+const nsswitch = `passwd: files
+group: files
+hosts: files dns
+services: files
+protocols: files
+`;
+
+/** Makes the host base in a folder. */
+export async function makeHostBase(dir: string): Promise<HostBase> {
+  const folder = join(dir, 'base');
+  await rm(folder, { recursive: true, force: true });
+  for (const name of [
+    'proc',
+    'sys',
+    'dev',
+    'etc',
+    'tmp',
+    'run',
+    'var/tmp',
+    'var/log',
+    'root',
+    'home',
+    'mnt',
+    'opt/homeport/bin',
+  ]) {
+    await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
+  }
+  for (const name of ['tmp', 'var/tmp']) await chmod(join(folder, name), 0o1777);
+  await chmod(join(folder, 'root'), 0o700);
+  await symlink('/run', join(folder, 'var/run'));
+  const files = { passwd, group, 'nsswitch.conf': nsswitch, hosts: '', hostname: '', 'resolv.conf': '' };
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, 'etc', name), text, { mode: 0o644 });
+
+  const binds: { from: string; to: string }[] = [];
+  for (const name of systemFolders) await showSystemFolder(folder, name, binds);
+  for (const name of etcFiles) {
+    if (!isFile(`/etc/${name}`)) continue;
+    await writeFile(join(folder, 'etc', name), '');
+    binds.push({ from: `/etc/${name}`, to: `etc/${name}` });
+  }
+  for (const name of etcFolders) {
+    if (!existsSync(`/etc/${name}`)) continue;
+    await mkdir(join(folder, 'etc', name), { recursive: true });
+    binds.push({ from: `/etc/${name}`, to: `etc/${name}` });
+  }
+  await writeFile(join(folder, 'opt/homeport/bin/node'), '', { mode: 0o755 });
+  binds.push({ from: process.execPath, to: 'opt/homeport/bin/node' });
+  return { folder, deviceLinks: await makeDeviceLinks(dir), binds, ...masks() };
+}
+
+/** /bin and its like are links into /usr on most systems: then the link is made again, otherwise the folder is shown. */
+async function showSystemFolder(folder: string, name: string, binds: { from: string; to: string }[]): Promise<void> {
+  const info = await lstat(`/${name}`).catch(() => undefined);
+  if (info?.isSymbolicLink()) {
+    await symlink(readlinkSync(`/${name}`), join(folder, name));
+  } else if (info?.isDirectory()) {
+    await mkdir(join(folder, name));
+    binds.push({ from: `/${name}`, to: name });
+  }
+}
+
+async function makeDeviceLinks(dir: string): Promise<string> {
+  const links = join(dir, 'device-links');
+  await rm(links, { recursive: true, force: true });
+  await mkdir(links, { recursive: true });
+  const targets = {
+    fd: '/proc/self/fd',
+    stdin: '/proc/self/fd/0',
+    stdout: '/proc/self/fd/1',
+    stderr: '/proc/self/fd/2',
+    ptmx: 'pts/ptmx',
+  };
+  for (const [name, target] of Object.entries(targets)) await symlink(target, join(links, name));
+  for (const name of ['pts', 'shm', 'mqueue']) await mkdir(join(links, name));
+  return links;
+}
+
+function masks(): Pick<HostBase, 'maskedFiles' | 'maskedFolders' | 'readOnlyPaths'> {
+  const there = (paths: string[]) => paths.filter((path) => existsSync(path));
+  const files = [
+    '/proc/kcore',
+    '/proc/keys',
+    '/proc/latency_stats',
+    '/proc/timer_list',
+    '/proc/sched_debug',
+    '/proc/kmsg',
+  ];
+  return {
+    maskedFiles: there(files).filter((path) => !lstatSync(path).isDirectory()),
+    maskedFolders: there(['/proc/acpi', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap']),
+    readOnlyPaths: there(['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']),
+  };
+}
+
+function isFile(path: string): boolean {
+  return existsSync(path) && statSync(path).isFile();
+}

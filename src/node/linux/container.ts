@@ -1,0 +1,244 @@
+import { randomBytes } from 'node:crypto';
+import { watch } from 'node:fs';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ExecStreams } from '../../client/index.ts';
+import { type ContainerExit, type ContainerSpec, type RunningContainer, StartError } from '../runtime.ts';
+import type { HostBase } from './base.ts';
+import type { Cgroup, CgroupTree } from './cgroup.ts';
+import { type Child, feed, startChild } from './child.ts';
+import { firstStep, launchWords, writeScripts } from './launch.ts';
+import type { PipePool } from './pipes.ts';
+import { descendantsOf, signalProcess } from './process.ts';
+import { mountTables, type RootPlan, setupScript } from './setup-script.ts';
+import { quote } from './shell.ts';
+
+/** What containers need from the instance and from their sandbox. */
+export interface ContainerHost {
+  base: HostBase;
+  cgroups: CgroupTree;
+  pipes: PipePool;
+  /** Of this instance, in memory, 0700. */
+  memoryDir: string;
+  sandboxDir: string;
+  sandboxId: string;
+  /** The process that holds the sandbox's namespaces. */
+  pausePid: number;
+}
+
+const startTimeout = 20_000;
+
+/**
+ * Stays outside the new PID namespace, waits for its first process and passes its end on as an exit code (unshare --fork
+ * cannot: it trips over SIGKILL), without the shell's own remark about it. The first process dies with it, and gives up if it is gone already.
+ */
+const keeper = `exec 8>&2 2>/dev/null; setpriv --pdeathsig KILL sh -c '[ -e /proc/'$$'/exe ] || exit 1; eval "$(cat <&4)"' 2>&8 8>&-; exit $?`;
+
+/** Starts a container in a sandbox and waits until its program runs. @throws StartError */
+export async function startContainer(spec: ContainerSpec, host: ContainerHost): Promise<RunningContainer> {
+  if (spec.image.base !== 'host') {
+    throw new StartError(
+      'CreateContainerError',
+      `image ${spec.image.reference} has a root of its own, which the linux runtime cannot use yet`,
+    );
+  }
+  const folder = join(host.sandboxDir, spec.id.slice(0, 16));
+  const report = join(folder, 'report');
+  const oldRoot = `.old-${randomBytes(16).toString('hex')}`;
+  const plan = { base: host.base, folder, etc: join(host.sandboxDir, 'etc'), oldRoot };
+  await prepareFolder(plan, spec);
+  const cgroup = await host.cgroups.create(`${host.sandboxId}-${spec.id.slice(0, 16)}`, spec.limits);
+  const watchers = new Set<(stream: 'stdout' | 'stderr', chunk: Buffer) => void>();
+  const setup = setupScript(spec, plan);
+  const files = writeScripts(host.memoryDir, spec, setup);
+  const ns = (name: string) => `--${name}=/proc/${host.pausePid}/ns/${name}`;
+  const words = firstStep({
+    files,
+    report,
+    cgroups: cgroup.folders,
+    next: ['nsenter', ns('net'), ns('uts'), ns('ipc'), 'unshare', '--pid', '--mount', 'sh', '-c', keeper],
+  });
+  const child = await startChild(
+    {
+      words,
+      stdin: spec.stdin,
+      tty: spec.tty,
+      uid: spec.user.uid,
+      output(stream, chunk) {
+        spec.output(stream, chunk);
+        for (const see of watchers) see(stream, chunk);
+      },
+    },
+    host.pipes,
+  );
+  try {
+    const pid = await untilStarted(child, report);
+    return handleOf({ spec, host, child, cgroup, folder, pid, watchers });
+  } catch (error) {
+    signalProcess(child.pid, 'SIGKILL');
+    await child.ended;
+    await cgroup.remove();
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function prepareFolder(plan: RootPlan, spec: ContainerSpec): Promise<void> {
+  const { folder } = plan;
+  for (const name of ['root', 'work', 'spare', `upper/${plan.oldRoot}`]) {
+    await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
+  }
+  await symlink(plan.base.folder, join(folder, 'base'));
+  for (const [at, layer] of spec.layers.entries()) await symlink(layer, join(folder, `l${at}`));
+  const tables = mountTables(plan);
+  await writeFile(join(folder, 'system'), tables.system);
+  await writeFile(join(folder, 'devices'), tables.devices);
+  await writeFile(join(folder, 'report'), '', { mode: 0o600 });
+}
+
+/** Waits for the 'ok' in the report and gives the id of the program's process. @throws StartError with what the report says. */
+async function untilStarted(child: Child, report: string): Promise<number> {
+  const lines = async () => (await readFile(report, 'utf8')).split('\n').filter(Boolean);
+  const settled = new AbortController();
+  const started = new Promise<number>((resolve, reject) => {
+    const watcher = watch(report, { persistent: false, signal: settled.signal });
+    const look = () =>
+      lines().then((said) => {
+        const pid = Number(said[0]?.replace('pid ', ''));
+        if (said.includes('ok') && pid > 0) resolve(pid);
+      }, reject);
+    watcher.on('change', look);
+    watcher.on('error', reject);
+    void look();
+  });
+  const timer = setTimeout(() => signalProcess(child.pid, 'SIGKILL'), startTimeout);
+  try {
+    const first = await Promise.race([started, child.ended.then((code) => ({ code }))]);
+    if (typeof first === 'number') return first;
+    // A program may also have started and ended before anybody looked.
+    const said = await lines();
+    if (said.includes('ok')) return Number(said[0]?.replace('pid ', ''));
+    const problem = said.filter((line) => line !== 'root' && !line.startsWith('pid ')).join('; ');
+    throw new StartError(
+      said.includes('root') ? 'StartError' : 'CreateContainerError',
+      problem || `setting up the container ended with code ${first.code}`,
+    );
+  } finally {
+    clearTimeout(timer);
+    settled.abort();
+  }
+}
+
+interface Parts {
+  spec: ContainerSpec;
+  host: ContainerHost;
+  child: Child;
+  cgroup: Cgroup;
+  folder: string;
+  pid: number;
+  watchers: Set<(stream: 'stdout' | 'stderr', chunk: Buffer) => void>;
+}
+
+function handleOf(parts: Parts): RunningContainer {
+  const { spec, child, cgroup, folder, pid, watchers } = parts;
+  let running = true;
+  let removed: Promise<void> | undefined;
+  const exited = child.ended.then(async (code): Promise<ContainerExit> => {
+    running = false;
+    return { code, oomKilled: code === 137 && (await cgroup.oomKills()) > 0, finishedAt: new Date() };
+  });
+  return {
+    id: spec.id,
+    startedAt: new Date(),
+    exited,
+    signal(name) {
+      if (running) signalProcess(pid, name);
+    },
+    async exec(command, streams) {
+      if (!running) throw new Error('the container has ended');
+      return execIn(parts, command, streams);
+    },
+    async attach(streams) {
+      if (!running) return (await exited).code;
+      const see = (stream: 'stdout' | 'stderr', chunk: Buffer) => void streams[stream]?.write(chunk);
+      watchers.add(see);
+      if (spec.stdin) feed(child, streams.stdin, streams.resize, streams.signal, spec.stdinOnce);
+      const gone = new Promise<number>((resolve) =>
+        streams.signal.addEventListener('abort', () => resolve(0), { once: true }),
+      );
+      try {
+        return await Promise.race([exited.then((exit) => exit.code), gone]);
+      } finally {
+        watchers.delete(see);
+      }
+    },
+    remove() {
+      removed ??= exited.then(async () => {
+        await cgroup.remove();
+        await rm(folder, { recursive: true, force: true });
+      });
+      return removed;
+    },
+  };
+}
+
+let serial = 0;
+
+/** A terminal of the container's own, which has a name there: script(1) makes it and passes everything through. */
+const onTerminal = (words: readonly string[]) => [
+  'script',
+  '--quiet',
+  '--return',
+  '--command',
+  `exec ${words.map(quote).join(' ')}`,
+  '/dev/null',
+];
+
+/** Runs another program in the namespaces, the root, the control groups and with the privileges of the container's. */
+async function execIn(
+  { spec, host, cgroup, pid, folder }: Parts,
+  command: readonly string[],
+  streams: ExecStreams,
+): Promise<number> {
+  const report = join(folder, `exec-${serial++}`);
+  await writeFile(report, '', { mode: 0o600 });
+  const env = streams.tty ? new Map([['TERM', 'xterm'], ...spec.env]) : spec.env;
+  const files = writeScripts(host.memoryDir, { command, env, workingDir: spec.workingDir });
+  const enter = ['nsenter', `--target=${pid}`, '--mount', '--uts', '--ipc', '--net', '--pid'];
+  const sinks = { stdout: streams.stdout, stderr: streams.stderr };
+  let child: Child | undefined;
+  const output = (stream: 'stdout' | 'stderr', chunk: Buffer) => {
+    const sink = sinks[stream];
+    if (!sink || sink.destroyed || sink.write(chunk)) return;
+    child?.pause();
+    sink.once('drain', () => child?.resume());
+  };
+  const words = firstStep({
+    files,
+    report,
+    cgroups: cgroup.folders,
+    next: [...enter, ...(streams.tty ? onTerminal(launchWords(spec)) : launchWords(spec))],
+  });
+  const started = await startChild(
+    { words, stdin: streams.stdin !== undefined, tty: streams.tty, uid: spec.user.uid, output },
+    host.pipes,
+  );
+  child = started;
+  const kill = () => {
+    // nsenter only waits for the program: that is what must go.
+    for (const inner of [...descendantsOf(started.pid), started.pid]) signalProcess(inner, 'SIGKILL');
+    started.resume();
+  };
+  streams.signal.addEventListener('abort', kill, { once: true });
+  if (streams.signal.aborted) kill();
+  feed(started, streams.stdin, streams.resize, streams.signal, true);
+  try {
+    const code = await started.ended;
+    const said = await readFile(report, 'utf8');
+    if (!said.includes('ok\n') && said !== '') throw new Error(said.trim());
+    return code;
+  } finally {
+    streams.signal.removeEventListener('abort', kill);
+    await rm(report, { force: true });
+  }
+}

@@ -1,0 +1,126 @@
+import { randomBytes } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ContainerSpec } from '../runtime.ts';
+import { quote } from './shell.ts';
+
+/** Where the Node that Homeport runs on is offered to programs. */
+export const nodeInContainer = '/opt/homeport/bin/node';
+
+/** What the last step needs to know: it runs without privileges, and becomes the program. */
+export interface Launch {
+  command: readonly string[];
+  env: ReadonlyMap<string, string>;
+  workingDir: string;
+}
+
+/** Names that a shell cannot export as they are, or that mean something to it itself. */
+const unfitNames =
+  /^(?!\w+$)|^\d|^(?:_|UID|EUID|PPID|BASHOPTS|SHELLOPTS|BASH_VERSINFO|IFS|OPTIND|LINENO|PWD|OLDPWD|SHLVL|PS[124]|ENV|RANDOM|SECONDS)$/;
+
+/**
+ * The last step of a start, which privileges have been dropped for: a shell script that it reads from descriptor 3. It
+ * sets the environment there and nowhere before, because a pod's variables (LD_PRELOAD, PATH) must not reach the
+ * programs that run with privileges, and its secrets must not be seen in any argument list.
+ */
+function launchScript(launch: Launch): string {
+  const [program = '', ...args] = launch.command;
+  const lines = ['exec 3<&-', 'fail() { echo "$1" >&5; exit 128; }'];
+  const names = [...launch.env.keys()];
+  const cd = `cd -- ${quote(launch.workingDir)} 2>/dev/null || fail ${quote(`the working directory ${launch.workingDir} cannot be entered`)}`;
+  const missing = `exec: ${JSON.stringify(program)}: executable file not found in $PATH`;
+  if (names.some((name) => unfitNames.test(name))) {
+    // Variables named 'a.b' are valid in Kubernetes, and no shell can set them.
+    const job = JSON.stringify({ ...launch, env: Object.fromEntries(launch.env), missing });
+    lines.push(cd, `exec ${nodeInContainer} -e ${quote(nodeLauncher)} 3<<'${endMark}'\n${job}\n${endMark}`);
+    return `${lines.join('\n')}\n`;
+  }
+  lines.push(cd, 'unset PWD OLDPWD LC_ALL TERM');
+  for (const [name, value] of launch.env) lines.push(`export ${name}=${quote(value)}`);
+  lines.push(
+    `command -v -- ${quote(program)} >/dev/null 2>&1 || fail ${quote(missing)}`,
+    'echo ok >&5',
+    `exec ${[program, ...args].map(quote).join(' ')} 5>&-`,
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+const endMark = `homeport-${randomBytes(12).toString('hex')}`;
+
+const nodeLauncher = `
+const fs = require('node:fs'), path = require('node:path');
+const { command, env, missing } = JSON.parse(fs.readFileSync(3, 'utf8'));
+const usable = (file) => { try { fs.accessSync(file, fs.constants.X_OK); return fs.statSync(file).isFile(); } catch { return false; } };
+const places = command[0].includes('/') ? [path.resolve(command[0])] : (env.PATH ?? '').split(':').map((dir) => path.join(dir || '.', command[0]));
+const file = places.find(usable);
+if (!file) { fs.writeSync(5, missing + '\\n'); process.exit(128); }
+fs.writeSync(5, 'ok\\n');
+fs.closeSync(5);
+process.execve(path.resolve(file), command, env);
+`;
+
+/** The privileges a program gets, as arguments of setpriv(1). */
+function privilegeArgs(spec: Privileges): string[] {
+  const { uid, gid, groups } = spec.user;
+  return [
+    ...(spec.noNewPrivileges ? ['--no-new-privs'] : []),
+    '--inh-caps=-all',
+    `--bounding-set=${['-all', ...spec.capabilities.map((capability) => `+${capability}`)].join(',')}`,
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    groups.length > 0 ? `--groups=${groups.join(',')}` : '--clear-groups',
+  ];
+}
+
+type Privileges = Pick<ContainerSpec, 'user' | 'capabilities' | 'noNewPrivileges'>;
+
+/** The words that become the program: drop privileges, then run the script on descriptor 3. */
+export function launchWords(spec: Privileges): string[] {
+  return ['setpriv', ...privilegeArgs(spec), '--', 'sh', '-c', 'eval "$(cat <&3)"'];
+}
+
+export interface FirstStep {
+  /** Scripts for descriptors 3 (launch) and 4 (set-up, if there is one). */
+  files: ScriptFiles;
+  /** The file that descriptor 5 writes to: how far the start got. */
+  report: string;
+  cgroups: readonly string[];
+  /** What to go on as. */
+  next: readonly string[];
+}
+
+/**
+ * The first step, on the host: the process binds its life to Homeport's, takes its scripts (removing them: they hold
+ * secrets) and joins the control groups; then it goes on as `next`.
+ */
+export function firstStep({ files, report, cgroups, next }: FirstStep): string[] {
+  const paths = Object.values(files).map(quote).join(' ');
+  const setup = files.setup === undefined ? '' : ` 4<${quote(files.setup)}`;
+  const script = [
+    // setpriv has asked for a signal when the parent dies; if it died before that, nobody would send it.
+    `[ "$PPID" = ${process.pid} ] || exit 1`,
+    `exec 3<${quote(files.launch)}${setup} 5>>${quote(report)} || exit 1`,
+    `rm -f ${paths}`,
+    ...cgroups.map((folder) => `echo $$ >${quote(join(folder, 'cgroup.procs'))} || exit 1`),
+    `exec ${next.map(quote).join(' ')}`,
+  ].join('\n');
+  return ['setpriv', '--pdeathsig', 'KILL', 'sh', '-c', script];
+}
+
+export interface ScriptFiles {
+  launch: string;
+  setup?: string;
+}
+
+let serial = 0;
+
+/** Writes the scripts where only root can read them, in memory, until the first step has opened them. */
+export function writeScripts(memoryDir: string, launch: Launch, setup?: string): ScriptFiles {
+  const base = join(memoryDir, `start-${process.pid}-${serial++}`);
+  const files: ScriptFiles = { launch: `${base}.launch` };
+  writeFileSync(files.launch, launchScript(launch), { mode: 0o600, flag: 'wx' });
+  if (setup === undefined) return files;
+  files.setup = `${base}.setup`;
+  writeFileSync(files.setup, setup, { mode: 0o600, flag: 'wx' });
+  return files;
+}

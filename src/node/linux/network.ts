@@ -1,0 +1,140 @@
+import { readFileSync, readlinkSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { startTime } from './process.ts';
+import { runTool } from './shell.ts';
+
+/** The part of this machine's network that one instance of Homeport has for itself. */
+export interface NetworkReservation {
+  /** The bridge that its pods hang on: 'hp3'. */
+  readonly bridge: string;
+  /** The instance's number on this machine: 0 to 127. */
+  readonly index: number;
+  /** '10.244.3.0/24' */
+  readonly podCidr: string;
+  /** The bridge's own address: '10.244.3.1'. */
+  readonly gateway: string;
+  /** A range for ClusterIPs that no other instance on this machine uses: 10.96.0.0/16 for the first one. */
+  readonly serviceCidr: string;
+  /** Takes the bridge down. */
+  release(): Promise<void>;
+}
+
+const mostInstances = 128;
+
+interface Link {
+  ifname: string;
+  ifalias?: string;
+}
+
+/**
+ * Reserves a bridge with a range of Pod IPs and one of ClusterIPs. Making the bridge is the reservation: the kernel lets
+ * only one instance have a name. The data folder remembers the number, so that addresses stay the same after a restart.
+ * Bridges of instances that died are removed first.
+ * @throws Error when all numbers are taken or bridges cannot be made.
+ */
+export async function reserveNetwork(options: { dataDir: string }): Promise<NetworkReservation> {
+  const record = join(options.dataDir, 'node', 'network.json');
+  const remembered = await readIndex(record);
+  await removeLeftovers();
+  const taken = await takenRanges();
+  const candidates = [...new Set([...(remembered === undefined ? [] : [remembered]), ...Array(mostInstances).keys()])];
+  for (const index of candidates) {
+    if (overlaps(taken, index) || !(await makeBridge(index))) continue;
+    await mkdir(join(options.dataDir, 'node'), { recursive: true, mode: 0o700 });
+    await writeFile(record, JSON.stringify({ index }));
+    return reservation(index);
+  }
+  throw new Error(`reserving a network: all ${mostInstances} ranges from 10.244.0.0/24 on are in use on this machine`);
+}
+
+function reservation(index: number): NetworkReservation {
+  const bridge = `hp${index}`;
+  return {
+    bridge,
+    index,
+    podCidr: `10.244.${index}.0/24`,
+    gateway: gatewayOf(index),
+    serviceCidr: `10.${96 + index}.0.0/16`,
+    release: async () => {
+      await runTool('ip', ['link', 'delete', bridge]);
+    },
+  };
+}
+
+const gatewayOf = (index: number) => `10.244.${index}.1`;
+
+async function readIndex(path: string): Promise<number | undefined> {
+  try {
+    const { index } = JSON.parse(await readFile(path, 'utf8'));
+    return Number.isInteger(index) && index >= 0 && index < mostInstances ? index : undefined;
+  } catch (error) {
+    // A record that is missing or damaged only costs the instance its old addresses.
+    if (error instanceof SyntaxError || (error instanceof Error && 'code' in error)) return undefined;
+    throw error;
+  }
+}
+
+async function makeBridge(index: number): Promise<boolean> {
+  const name = `hp${index}`;
+  try {
+    await runTool('ip', ['link', 'add', 'name', name, 'type', 'bridge']);
+  } catch (error) {
+    if (error instanceof Error && error.message.includes('File exists')) return false;
+    throw new Error(`making the bridge ${name} for pods: ${error instanceof Error ? error.message : error}`);
+  }
+  const commands = [
+    `link set ${name} alias "${owner()}"`,
+    `addr add ${gatewayOf(index)}/24 dev ${name}`,
+    `link set ${name} up`,
+  ];
+  await runTool('ip', ['-batch', '-'], commands.join('\n'));
+  return true;
+}
+
+/** Who owns a bridge, kept in the kernel beside it: process, its start, and the PID namespace in which that is true. */
+function owner(): string {
+  return `homeport ${process.pid} ${startTime(process.pid)} ${readlinkSync('/proc/self/ns/pid')}`;
+}
+
+async function removeLeftovers(): Promise<void> {
+  const links: Link[] = JSON.parse((await runTool('ip', ['-json', 'link', 'show', 'type', 'bridge'])) || '[]');
+  const here = readlinkSync('/proc/self/ns/pid');
+  for (const link of links) {
+    const [mark, pid, start, namespace] = link.ifalias?.split(' ') ?? [];
+    if (!/^hp\d+$/.test(link.ifname) || mark !== 'homeport' || namespace !== here) continue;
+    if (startTime(Number(pid)) === start) continue;
+    await runTool('ip', ['link', 'delete', link.ifname]).catch((error: Error) => {
+      // Another instance that starts now may have removed it first.
+      if (!error.message.includes('Cannot find device')) throw error;
+    });
+  }
+}
+
+/** Destinations in this machine's routing table, as [first address, last address]. */
+async function takenRanges(): Promise<[number, number][]> {
+  const rows = readFileSync('/proc/net/route', 'latin1').split('\n').slice(1);
+  const ranges: [number, number][] = [];
+  for (const row of rows) {
+    const [name = '', destination = '', , , , , , mask = ''] = row.split(/\s+/);
+    const first = littleEndian(destination);
+    const size = 2 ** 32 - littleEndian(mask);
+    // A default route covers everything and takes nothing; our own bridges say by their name what they take.
+    if (destination !== '' && mask !== '00000000' && !/^hp\d+$/.test(name)) ranges.push([first, first + size - 1]);
+  }
+  return ranges;
+}
+
+function littleEndian(hex: string): number {
+  return Buffer.from(hex.padStart(8, '0'), 'hex').readUInt32LE();
+}
+
+function overlaps(taken: [number, number][], index: number): boolean {
+  const pods = (10 << 24) | (244 << 16) | (index << 8);
+  const services = ((10 << 24) | ((96 + index) << 16)) >>> 0;
+  const wanted: [number, number][] = [
+    [pods >>> 0, (pods >>> 0) + 255],
+    [services, services + 65535],
+  ];
+  return wanted.some(([first, last]) => taken.some(([from, to]) => first <= to && from <= last));
+}

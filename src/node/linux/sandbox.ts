@@ -1,0 +1,164 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { Duplex } from 'node:stream';
+import type { RunningContainer, Sandbox, SandboxSpec } from '../runtime.ts';
+import { type ContainerHost, startContainer } from './container.ts';
+import { startTime } from './process.ts';
+import { quote, runTool, spawnTool } from './shell.ts';
+
+/** What a sandbox needs from the instance. */
+export interface SandboxHost extends Omit<ContainerHost, 'sandboxDir' | 'sandboxId' | 'pausePid'> {
+  /** Folder of all sandboxes. */
+  dir: string;
+  bridge: string;
+  gateway: string;
+  /** Name of the host's end of the sandbox's cable: at most 15 characters. */
+  cable: string;
+  ip: string;
+}
+
+/** Holds the namespaces of a pod with a process that does nothing, and connects them to the bridge. */
+export async function createSandbox(spec: SandboxSpec, host: SandboxHost): Promise<Sandbox> {
+  const sandboxDir = join(host.dir, spec.id);
+  await writeEtc(join(sandboxDir, 'etc'), spec, host.ip);
+  const pause = startPause(spec, host);
+  const ended = once(pause, 'exit').then(() => undefined);
+  const pid = pause.pid ?? -1;
+  const containers = new Set<RunningContainer>();
+  async function remove(): Promise<void> {
+    for (const container of containers) container.signal('SIGKILL');
+    await Promise.all([...containers].map((container) => container.remove()));
+    pause.kill('SIGKILL');
+    await ended;
+    await rm(sandboxDir, { recursive: true, force: true });
+  }
+  try {
+    await expectLine(pause, 'ready');
+    await writeFile(join(sandboxDir, 'pause.json'), JSON.stringify({ pid, start: startTime(pid) }));
+    await runTool(
+      'ip',
+      ['-batch', '-'],
+      `link add ${host.cable} type veth peer name eth0 netns ${pid}\nlink set ${host.cable} master ${host.bridge} up\n`,
+    );
+    pause.stdin?.end('go\n');
+    await expectLine(pause, 'done');
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  return {
+    id: spec.id,
+    ip: host.ip,
+    lost: ended,
+    remove,
+    async start(container) {
+      const started = await startContainer(container, { ...host, sandboxDir, sandboxId: spec.id, pausePid: pid });
+      containers.add(started);
+      return { ...started, remove: () => started.remove().then(() => void containers.delete(started)) };
+    },
+    dial: (port) => dial(host.ip, pid, port),
+  };
+}
+
+function startPause(spec: SandboxSpec, host: SandboxHost): ChildProcess {
+  const inside = [
+    'set -e',
+    `echo ${quote(spec.hostname)} >/proc/sys/kernel/hostname`,
+    'echo ready',
+    'read -r go',
+    // As containerd does: a program needs no privilege to listen on a port of its own pod.
+    'echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start',
+    "ip -batch - <<'end'",
+    'link set lo up',
+    `addr add ${host.ip}/24 dev eth0`,
+    'link set eth0 up',
+    `route add default via ${host.gateway}`,
+    'end',
+    'echo done',
+    'exec sleep infinity >/dev/null 2>&1',
+  ].join('\n');
+  const outside = `[ "$PPID" = ${process.pid} ] || exit 1\nexec unshare --net --uts --ipc sh -c ${quote(inside)}`;
+  return spawnTool(['setpriv', '--pdeathsig', 'KILL', 'sh', '-c', outside], {
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+}
+
+/** Waits for a line of the pause process. @throws Error with its complaint when it ends instead. */
+async function expectLine(pause: ChildProcess, line: string): Promise<void> {
+  let complaint = '';
+  const complain = (chunk: Buffer) => {
+    complaint += chunk;
+  };
+  pause.stderr?.on('data', complain);
+  let said = '';
+  await new Promise<void>((resolve, reject) => {
+    const read = (chunk: Buffer) => {
+      said += chunk;
+      if (said.includes(`${line}\n`)) settle(resolve);
+    };
+    const end = () =>
+      settle(() => reject(new Error(`setting up the pod's network: ${complaint.trim() || 'the pause process ended'}`)));
+    const settle = (how: () => void) => {
+      pause.stdout?.off('data', read);
+      pause.off('close', end);
+      pause.off('error', reject);
+      pause.stderr?.off('data', complain);
+      how();
+    };
+    pause.stdout?.on('data', read);
+    pause.on('close', end);
+    pause.on('error', reject);
+  });
+}
+
+async function writeEtc(etc: string, spec: SandboxSpec, ip: string): Promise<void> {
+  await mkdir(etc, { recursive: true, mode: 0o755 });
+  const hosts = [
+    '127.0.0.1\tlocalhost',
+    '::1\tlocalhost ip6-localhost ip6-loopback',
+    `${ip}\t${spec.hostname}`,
+    ...spec.hosts,
+  ];
+  await writeFile(join(etc, 'hosts'), `${hosts.join('\n')}\n`);
+  await writeFile(join(etc, 'hostname'), `${spec.hostname}\n`);
+  await writeFile(join(etc, 'resolv.conf'), spec.resolvConf);
+}
+
+async function dial(ip: string, pausePid: number, port: number): Promise<Duplex> {
+  const socket = connect({ host: ip, port, allowHalfOpen: true });
+  try {
+    await once(socket, 'connect');
+    return socket;
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED')) throw error;
+  }
+  // It may listen on the pod's localhost only, which the bridge does not lead to.
+  return dialInside(pausePid, port);
+}
+
+const relay = `
+const socket = require('node:net').connect({ host: '127.0.0.1', port: Number(process.argv[1]), allowHalfOpen: true });
+socket.on('connect', () => { process.stderr.write('connected'); process.stdin.pipe(socket); socket.pipe(process.stdout); });
+socket.on('error', (error) => { process.stderr.write(error.code ?? error.message); process.exit(1); });
+socket.on('close', () => process.exit(0));
+`;
+
+async function dialInside(pausePid: number, port: number): Promise<Duplex> {
+  const privileges = ['--pdeathsig', 'KILL', '--no-new-privs', '--bounding-set=-all', '--'];
+  const enter = ['nsenter', `--net=/proc/${pausePid}/ns/net`, 'setpriv', ...privileges];
+  const child = spawnTool([...enter, process.execPath, '-e', relay, String(port)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const { stdin, stdout, stderr } = child;
+  if (!stdin || !stdout || !stderr) throw new Error('the relay into the pod has no pipes');
+  const [said] = await Promise.race([once(stderr, 'data'), once(child, 'exit').then(() => ['ended'])]);
+  if (String(said) !== 'connected') {
+    child.kill('SIGKILL');
+    throw new Error(`connecting to port ${port} in the pod: ${said}`);
+  }
+  const stream = Duplex.from({ readable: stdout, writable: stdin });
+  stream.on('close', () => child.kill('SIGKILL'));
+  return stream;
+}

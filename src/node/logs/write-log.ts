@@ -1,0 +1,117 @@
+import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/** A container's log file while the container runs. */
+export interface LogFile {
+  readonly path: string;
+  write(stream: 'stdout' | 'stderr', chunk: Buffer): void;
+  /** Writes what is left of unfinished lines, and closes. */
+  close(): void;
+  readonly closed: boolean;
+  /** Resolves when something was written or the file was closed. */
+  changed(): Promise<void>;
+}
+
+/** The kubelet's defaults: containerLogMaxSize and containerLogMaxFiles. */
+const rotation = { bytes: 10 * 2 ** 20, files: 5 };
+/** A longer line is written in parts, as containerd does. */
+const longestPart = 16 * 1024;
+const newline = 0x0a;
+
+/**
+ * Opens a log in the CRI's format: 'RFC3339Nano stdout F line', tag P for a part of a line that goes on. Writes go to
+ * the page cache at once, so that a reader sees them and nothing is lost when Homeport is killed.
+ */
+export function openLogFile(path: string, limits = rotation): LogFile {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o750 });
+  let fd = openSync(path, 'a', 0o640);
+  let size = fstatSync(fd).size;
+  let closed = false;
+  let waiting: PromiseWithResolvers<void> | undefined;
+  const rest: Record<'stdout' | 'stderr', Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
+
+  function notify(): void {
+    waiting?.resolve();
+    waiting = undefined;
+  }
+
+  function append(records: Buffer[]): void {
+    if (records.length === 0) return;
+    const bytes = Buffer.concat(records);
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
+    size += bytes.length;
+    if (size >= limits.bytes) rotate();
+    notify();
+  }
+
+  function rotate(): void {
+    closeSync(fd);
+    rmSync(`${path}.${limits.files - 1}`, { force: true });
+    for (let number = limits.files - 2; number >= 1; number--)
+      moveIfThere(`${path}.${number}`, `${path}.${number + 1}`);
+    moveIfThere(path, `${path}.1`);
+    fd = openSync(path, 'a', 0o640);
+    size = 0;
+  }
+
+  return {
+    path,
+    get closed() {
+      return closed;
+    },
+    write(stream, chunk) {
+      if (closed) return;
+      const { records, left } = split(stream, rest[stream].length > 0 ? Buffer.concat([rest[stream], chunk]) : chunk);
+      rest[stream] = left;
+      append(records);
+    },
+    close() {
+      if (closed) return;
+      for (const stream of ['stdout', 'stderr'] as const) {
+        if (rest[stream].length > 0) append([record(stream, 'P', rest[stream])]);
+      }
+      closed = true;
+      closeSync(fd);
+      notify();
+    },
+    changed() {
+      if (closed) return Promise.resolve();
+      waiting ??= Promise.withResolvers<void>();
+      return waiting.promise;
+    },
+  };
+}
+
+function split(stream: 'stdout' | 'stderr', bytes: Buffer): { records: Buffer[]; left: Buffer } {
+  const records: Buffer[] = [];
+  let at = 0;
+  for (;;) {
+    const end = bytes.indexOf(newline, at);
+    const stop = end < 0 ? bytes.length : end;
+    while (stop - at > longestPart) {
+      records.push(record(stream, 'P', bytes.subarray(at, at + longestPart)));
+      at += longestPart;
+    }
+    if (end < 0) return { records, left: Buffer.from(bytes.subarray(at)) };
+    records.push(record(stream, 'F', bytes.subarray(at, end)));
+    at = end + 1;
+  }
+}
+
+function record(stream: string, tag: 'F' | 'P', content: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${nanoTimestamp()} ${stream} ${tag} `), content, Buffer.of(newline)]);
+}
+
+function nanoTimestamp(): string {
+  const now = performance.timeOrigin + performance.now();
+  const micros = Math.floor((now % 1) * 1000);
+  return `${new Date(now).toISOString().slice(0, -1)}${String(micros).padStart(3, '0')}000Z`;
+}
+
+function moveIfThere(from: string, to: string): void {
+  try {
+    renameSync(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  }
+}

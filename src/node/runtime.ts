@@ -1,0 +1,128 @@
+import type { Duplex } from 'node:stream';
+import type { ExecStreams } from '../client/index.ts';
+import type { RuntimeName } from './detect.ts';
+import type { NodeImage } from './images.ts';
+
+/** What a pod sandbox is made from (CRI RunPodSandbox). */
+export interface SandboxSpec {
+  /** Unique among all sandboxes there ever were. */
+  id: string;
+  namespace: string;
+  name: string;
+  hostname: string;
+  /** Lines of /etc/hosts besides those for localhost and the pod itself, which the runtime adds. */
+  hosts: readonly string[];
+  /** Text of /etc/resolv.conf. */
+  resolvConf: string;
+}
+
+/** A folder or file of this machine that a container sees (CRI Mount). */
+export interface Mount {
+  /** Absolute, in the container. */
+  containerPath: string;
+  /** Absolute, without links in it. */
+  hostPath: string;
+  /** A relative path of folders below hostPath; resolved without following links, because a container may write there. */
+  subPath?: string;
+  kind: 'folder' | 'file';
+  readOnly: boolean;
+}
+
+export interface ContainerUser {
+  uid: number;
+  gid: number;
+  /** Supplementary groups. */
+  groups: readonly number[];
+}
+
+export interface ContainerLimits {
+  /** Bytes. */
+  memory?: number;
+  /** Thousandths of a CPU. */
+  cpu?: number;
+}
+
+/** What a container is made from (CRI CreateContainer). */
+export interface ContainerSpec {
+  /** 64 hexadecimal digits. */
+  id: string;
+  name: string;
+  image: NodeImage;
+  /** Unpacked layers, lowest first. */
+  layers: readonly string[];
+  /** Program and arguments. */
+  command: readonly string[];
+  env: ReadonlyMap<string, string>;
+  workingDir: string;
+  user: ContainerUser;
+  /** In the bounding set: 'net_bind_service'. */
+  capabilities: readonly string[];
+  noNewPrivileges: boolean;
+  readOnlyRoot: boolean;
+  stdin: boolean;
+  /** Stdin closes for good when the first attached client goes. */
+  stdinOnce: boolean;
+  tty: boolean;
+  mounts: readonly Mount[];
+  limits: ContainerLimits;
+  /** Takes what the program writes. */
+  output: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
+}
+
+export interface ContainerExit {
+  /** 0 to 255; 128 + N after signal N. */
+  code: number;
+  oomKilled: boolean;
+  finishedAt: Date;
+}
+
+/** A started container (CRI StopContainer, ExecSync, Exec, Attach). */
+export interface RunningContainer {
+  readonly id: string;
+  readonly startedAt: Date;
+  /** Settles when the program has ended and all it wrote has been seen. Never rejects. */
+  readonly exited: Promise<ContainerExit>;
+  /** Signals the program: 'SIGTERM'. Nothing happens when it has ended. */
+  signal(name: NodeJS.Signals): void;
+  /** Runs another program in the container; resolves to its exit code. Rejects when it cannot be started. */
+  exec(command: readonly string[], streams: ExecStreams): Promise<number>;
+  /** Joins the program's streams until it ends or the signal fires; resolves to its exit code, or 0 after the signal. */
+  attach(streams: ExecStreams): Promise<number>;
+  /** Gives back what the container took on this machine. Only after it has exited. */
+  remove(): Promise<void>;
+}
+
+/** Why a container could not be started, with the reason that its status shows. */
+export class StartError extends Error {
+  readonly reason: 'CreateContainerError' | 'RunContainerError' | 'StartError';
+  constructor(reason: StartError['reason'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'StartError';
+    this.reason = reason;
+  }
+}
+
+export interface Sandbox {
+  readonly id: string;
+  readonly ip: string;
+  /** Creates and starts a container. @throws StartError */
+  start(spec: ContainerSpec): Promise<RunningContainer>;
+  /** Resolves when the sandbox is gone against our will. */
+  readonly lost: Promise<void>;
+  /** A stream to a TCP port in the sandbox's network, also one that only listens on localhost. */
+  dial(port: number): Promise<Duplex>;
+  /** Ends what still runs in it and takes it down. */
+  remove(): Promise<void>;
+}
+
+/** Something that runs pods: the calls of the CRI that a kubelet needs. */
+export interface Runtime {
+  readonly name: RuntimeName;
+  /** '10.244.0.0/24' */
+  readonly podCidr: string;
+  /** The address of this machine as pods see it. */
+  readonly hostIp: string;
+  runSandbox(spec: SandboxSpec): Promise<Sandbox>;
+  /** Takes everything down, running pods included, at once. */
+  stop(): Promise<void>;
+}

@@ -1,0 +1,51 @@
+import { isIPv4 } from 'node:net';
+import type { ContainerExit, RunningContainer, Runtime, Sandbox } from './runtime.ts';
+
+const noPrograms = 'the simulated runtime runs no programs: start Homeport as root on Linux for that';
+
+/** A runtime that only says that pods run: at once, thousands of them, on any machine. */
+export function startSimulatedRuntime(): Runtime {
+  let serial = 0;
+  return {
+    name: 'simulated',
+    podCidr: '10.128.0.0/9',
+    hostIp: '127.0.0.1',
+    async runSandbox(spec) {
+      serial = (serial % 0x7ffffd) + 1;
+      const address = ((10 << 24) | (128 << 16)) + serial + 1;
+      const ip = [24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join('.');
+      if (!isIPv4(ip)) throw new Error(`no address for the pod ${spec.namespace}/${spec.name}`);
+      return simulatedSandbox(spec.id, ip);
+    },
+    stop: async () => undefined,
+  };
+}
+
+function simulatedSandbox(id: string, ip: string): Sandbox {
+  return {
+    id,
+    ip,
+    lost: new Promise(() => undefined),
+    start: async (spec) => simulatedContainer(spec.id),
+    dial: async () => {
+      throw new Error(noPrograms);
+    },
+    remove: async () => undefined,
+  };
+}
+
+function simulatedContainer(id: string): RunningContainer {
+  const { promise, resolve } = Promise.withResolvers<ContainerExit>();
+  const refuse = async () => {
+    throw new Error(noPrograms);
+  };
+  return {
+    id,
+    startedAt: new Date(),
+    exited: promise,
+    signal: (name) => resolve({ code: name === 'SIGKILL' ? 137 : 0, oomKilled: false, finishedAt: new Date() }),
+    exec: refuse,
+    attach: refuse,
+    remove: async () => undefined,
+  };
+}

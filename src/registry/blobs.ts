@@ -1,0 +1,80 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import type { Descriptor } from './oci.ts';
+
+/** Largest manifest or configuration that is read into memory (the limit registries use, too). */
+const largestDocument = 4 * 2 ** 20;
+
+/** Writes a file so that a reader sees the old or the new content, and so that it survives a power cut. */
+export async function writeAtomically(path: string, content: string | Uint8Array): Promise<void> {
+  const aside = `${path}.${randomBytes(6).toString('hex')}`;
+  try {
+    const file = await open(aside, 'wx', 0o644);
+    try {
+      await file.writeFile(content);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
+}
+
+export function sha256(bytes: string | Uint8Array): string {
+  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+}
+
+/** The path of a blob: DIR/blobs/sha256/HEX. Throws for a digest of another form, so that none can name another file. */
+export function blobPath(dir: string, digest: string): string {
+  const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1];
+  if (hex === undefined) throw new Error(`the digest ${JSON.stringify(digest)} is not of the form sha256:HEX`);
+  return join(dir, 'blobs', 'sha256', hex);
+}
+
+/** Stores a document as a blob. */
+export async function putDocument(dir: string, mediaType: string, document: unknown): Promise<Descriptor> {
+  const bytes = Buffer.from(JSON.stringify(document));
+  const digest = sha256(bytes);
+  await mkdir(join(dir, 'blobs', 'sha256'), { recursive: true });
+  await writeAtomically(blobPath(dir, digest), bytes);
+  return { mediaType, digest, size: bytes.length };
+}
+
+/** Reads a document back. Throws when its bytes are not what the digest says. */
+export async function getDocument<T>(dir: string, descriptor: Descriptor): Promise<T> {
+  if (descriptor.size > largestDocument) throw new Error(`${descriptor.digest} is too large for a manifest`);
+  const bytes = await readFile(blobPath(dir, descriptor.digest));
+  if (sha256(bytes) !== descriptor.digest)
+    throw new Error(`the blob ${descriptor.digest} is damaged: build the image again`);
+  return JSON.parse(bytes.toString('utf8'));
+}
+
+/** The bytes of a blob; the stream fails at its end when they are not what the digest says. */
+export function readVerified(dir: string, digest: string): Transform {
+  const checked = verifier(digest, 'the blob');
+  createReadStream(blobPath(dir, digest))
+    .on('error', (error) => checked.destroy(error))
+    .pipe(checked);
+  return checked;
+}
+
+/** Passes bytes through and fails at the end unless they have this digest. */
+export function verifier(digest: string, what: string): Transform {
+  const hash = createHash('sha256');
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      done(null, chunk);
+    },
+    flush(done) {
+      const found = `sha256:${hash.digest('hex')}`;
+      done(found === digest ? null : new Error(`${what} ${digest} is damaged: its content has ${found}`));
+    },
+  });
+}
