@@ -1,7 +1,7 @@
 // The main job: ten lines applied with kubectl become a running, reachable application, and it is said what is wrong.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
 import { eventually } from './support/run.ts';
 import { root } from './support/tools.ts';
@@ -35,9 +35,20 @@ beforeAll(async () => {
 });
 afterAll(() => homeport.stop());
 
+/** Each application asks for a quarter of a core twice: a test takes its own away again, so that the next has room. */
+const namespaces: string[] = [];
+afterEach(async () => {
+  for (const ns of namespaces.splice(0)) await kubectl(`delete namespace ${ns} --timeout=30s`);
+});
+
+async function namespace(ns: string): Promise<void> {
+  namespaces.push(ns);
+  await kubectl(`create namespace ${ns}`);
+}
+
 /** Applies ten lines in a namespace of its own and waits until they run. */
 async function application(ns: string, file = 'silly-demo.yaml'): Promise<void> {
-  await kubectl(`create namespace ${ns}`);
+  await namespace(ns);
   await kubectl(`-n ${ns} apply -f ${input(file)}`);
   await kubectl(`-n ${ns} wait application/silly-demo --for=condition=Ready --timeout=60s`);
 }
@@ -117,7 +128,7 @@ describe('a ResourceGraphDefinition', () => {
   });
 
   test('a kind that is not installed is waited for by name, and picked up', async () => {
-    await kubectl('create namespace late');
+    await namespace('late');
     await kubectl(`-n late apply -f ${input('silly-demo.yaml')}`);
     await patch('late', { db: { enabled: true } });
     const answer = await eventually('the reason', async () => {
@@ -190,7 +201,7 @@ describe('why', () => {
   });
 
   test('a plain Deployment gets its answer too', async () => {
-    await kubectl('create namespace plain');
+    await namespace('plain');
     await kubectl(`-n plain apply -f ${input('error.yaml')}`);
     const answer = await eventually('the answer', async () => {
       const found = await why('deployment/silly-demo', 'plain');

@@ -17,18 +17,19 @@ export interface ImageProblem {
 
 export function imageFault({ pod, path, image, reason, message, since }: ImageProblem): Fault {
   const base = { at: pod, rank: rank.root, path, since };
+  const shown = oneLine(image, 300);
   if (reason === 'InvalidImageName') {
-    return { ...base, problem: `"${image}" is not an image name`, remedy: correct, fixer: 'developer' };
+    return { ...base, problem: `"${shown}" is not an image name`, remedy: correct, fixer: 'developer' };
   }
   const denied = /unauthorized|denied|authentication required|forbidden/i.test(message);
   const unreachable = /no such host|connection refused|i\/o timeout|network is unreachable|TLS|x509/i.test(message);
   if (denied && !/not found|does not exist/i.test(message)) {
-    const problem = `the registry does not let image ${image} be pulled`;
+    const problem = `the registry does not let image ${shown} be pulled`;
     return { ...base, problem, remedy: credentials, fixer: 'developer' };
   }
   if (unreachable) {
     const fixer: Fixer = 'platform';
-    return { ...base, problem: `the registry of image ${image} cannot be reached (${oneLine(message, 160)})`, fixer };
+    return { ...base, problem: `the registry of image ${shown} cannot be reached (${oneLine(message, 160)})`, fixer };
   }
   const tags = tagsIn(message);
   const span = tags.length > 0 ? tagSpan(image) : (nameSpan(image, message) ?? tagSpan(image));
@@ -38,7 +39,7 @@ export function imageFault({ pod, path, image, reason, message, since }: ImagePr
       /homeport image build/.test(message) && tags.length === 0 ? ', or build it with homeport image build' : '';
     return field === undefined ? note.trim() || undefined : `change ${field}${note}${build}`;
   };
-  return { ...base, problem: `image ${image} does not exist`, remedy, fixer: 'developer', ...(span ? { span } : {}) };
+  return { ...base, problem: `image ${shown} does not exist`, remedy, fixer: 'developer', ...(span ? { span } : {}) };
 }
 
 const correct = (field: string | undefined) => (field === undefined ? undefined : `correct ${field}`);

@@ -92,9 +92,7 @@ async function eventsOf(client: Client, { kind, metadata }: KubeObject): Promise
   const resource = await client.resourceFor('v1', 'Event');
   if (resource === undefined) return [];
   const { uid, name, namespace = 'default' } = metadata;
-  const fieldSelector = uid
-    ? `involvedObject.uid=${uid}`
-    : `involvedObject.name=${name},involvedObject.kind=${kind}`;
+  const fieldSelector = uid ? `involvedObject.uid=${uid}` : `involvedObject.name=${name},involvedObject.kind=${kind}`;
   const listed = await visible(client.list(resource, { namespace, fieldSelector, limit: mostEvents }));
   return listed?.items ?? [];
 }

@@ -82,8 +82,7 @@ export function oneLine(message: string, limit = 300): string {
   const text = plainText(message.slice(0, limit * 4))
     .trim()
     .replace(/\.$/, '');
-  // Whole characters: half of one would be no character at all.
-  return text.length > limit ? `${text.slice(0, limit - 1).replace(/[\uD800-\uDBFF]$/, '')}…` : text;
+  return (text.length > limit ? `${text.slice(0, limit - 1)}…` : text).toWellFormed();
 }
 
 /**

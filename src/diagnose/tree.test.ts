@@ -1,7 +1,8 @@
+import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
 import type { Client, ListOptions } from '../client/index.ts';
 import type { KubeObject, Resource } from '../machinery/index.ts';
-import { clientSource, ownershipTree, renderTree } from './index.ts';
+import { clientSource, ownershipTree, renderTree, treeJson } from './index.ts';
 import { memorySource } from './memory-source.ts';
 
 const now = new Date('2024-05-01T10:05:00Z');
@@ -46,15 +47,38 @@ const pods = [
 describe('ownershipTree', () => {
   it('draws what belongs to what', async () => {
     const tree = await ownershipTree(deployment, memorySource([deployment, set, ...pods, make('Pod', 'other')]));
-    expect(renderTree(tree, now)).toBe(
+    expect(renderTree(tree, { now })).toBe(
       [
-        'NAMESPACE  NAME                READY  STATUS       AGE',
-        'a-team     Deployment/web      1/2    Progressing  5m',
-        'a-team     └─ReplicaSet/web-1  1/2    Progressing  5m',
-        'a-team       ├─Pod/web-1-a     1/1    Healthy      5m',
-        'a-team       └─Pod/web-1-b     0/1    Progressing  5m',
+        'NAMESPACE  NAME                READY  STATUS         AGE  MESSAGE',
+        'a-team     Deployment/web      1/2    … Progressing  5m   1 of 2 replicas are available',
+        'a-team     └─ReplicaSet/web-1  1/2    … Progressing  5m   0 of 2 replicas are available',
+        'a-team       ├─Pod/web-1-a     1/1    ✓ Healthy      5m',
+        'a-team       └─Pod/web-1-b     0/1    … Progressing  5m   its containers are not ready yet',
       ].join('\n'),
     );
+  });
+
+  it('colours the status on a terminal and leaves out the messages of what is well', async () => {
+    const [pod] = pods;
+    const tree = await ownershipTree(pod ?? set, memorySource([]));
+    const text = renderTree(tree, { now, colours: pc.createColors(true) });
+    expect(text).toContain('\u001b[32m✓ Healthy\u001b[39m  5m');
+    expect(text).not.toContain('MESSAGE');
+  });
+
+  it('gives scripts what they need, and not whole objects', async () => {
+    const tree = treeJson(await ownershipTree(set, memorySource([...pods])));
+    expect(tree).toMatchObject({ kind: 'ReplicaSet', status: 'Progressing', link: 'root' });
+    expect(tree.children[0]).toEqual({
+      kind: 'Pod',
+      apiVersion: 'v1',
+      namespace: 'a-team',
+      name: 'web-1-a',
+      status: 'Healthy',
+      message: '',
+      link: 'owner',
+      children: [],
+    });
   });
 
   it('ends on cycles and long chains of owners', async () => {
@@ -70,7 +94,7 @@ describe('ownershipTree', () => {
       ...memorySource([]),
       owned: async (owner: KubeObject) => [byOwner.get(owner.metadata.uid)].filter((child) => child !== undefined),
     };
-    expect(renderTree(await ownershipTree(a, source), now).split('\n')).toHaveLength(3002);
+    expect(renderTree(await ownershipTree(a, source), { now }).split('\n')).toHaveLength(102);
   });
 });
 

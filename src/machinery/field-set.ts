@@ -71,7 +71,8 @@ function compareElements(a: string, b: string): number {
 }
 
 function sortedChildren(set: FieldSet): [string, FieldSet][] {
-  return [...(set.children ?? [])].sort(([a], [b]) => compareElements(a, b));
+  const children = [...(set.children ?? [])];
+  return children.length < 2 ? children : children.sort(([a], [b]) => compareElements(a, b));
 }
 
 /** Every path in the set, in order, as messages print them: '.spec.containers[name="app"].image'. */
@@ -131,14 +132,29 @@ function canonicalElement(element: string): string {
   }
 }
 
-const decoded = new WeakMap<Fields, { set: FieldSet | undefined }>();
+type Decoded = WeakMap<Fields, { set: FieldSet | undefined }>;
 
-/** Reads FieldsV1. Throws Error if it is malformed. The same object is read only once. */
+/** Sets that are remembered at least; a set outweighs the object that it describes, so most must not live as long. */
+const REMEMBERED = 500;
+let recent: Decoded = new WeakMap();
+let older: Decoded = new WeakMap();
+let remembered = 0;
+
+function remember(fields: Fields, set: FieldSet | undefined): void {
+  if (++remembered > REMEMBERED) {
+    older = recent;
+    recent = new WeakMap();
+    remembered = 1;
+  }
+  recent.set(fields, { set });
+}
+
+/** Reads FieldsV1. Throws Error if it is malformed. An object that was read or written lately is not read again. */
 export function decodeFieldsV1(fields: Fields): FieldSet | undefined {
-  const known = decoded.get(fields);
+  const known = recent.get(fields) ?? older.get(fields);
   if (known) return known.set;
   const set = decodeNode(fields, false);
-  decoded.set(fields, { set });
+  remember(fields, set);
   return set;
 }
 
@@ -158,7 +174,7 @@ function decodeNode(fields: unknown, isChild: boolean): FieldSet | undefined {
 /** Writes FieldsV1. */
 export function encodeFieldsV1(set: FieldSet): Fields {
   const fields = encodeNode(set, false);
-  decoded.set(fields, { set });
+  remember(fields, set);
   return fields;
 }
 

@@ -57,7 +57,9 @@ async function whyOne(connection: Connection, words: readonly string[], { output
   const source = clientSource({ client, resources });
   const now = new Date();
   const diagnosis = await diagnose({ object, source, provenance: createProvenance(client), now });
-  console.log(output === 'json' ? JSON.stringify(diagnosis) : renderWhy(diagnosis, { now, colours: terminalColours() }));
+  console.log(
+    output === 'json' ? JSON.stringify(diagnosis) : renderWhy(diagnosis, { now, colours: terminalColours() }),
+  );
 }
 
 async function whyAll(connection: Connection, { output, allNamespaces = false }: WhyFlags): Promise<void> {
@@ -82,5 +84,6 @@ async function whyAll(connection: Connection, { output, allNamespaces = false }:
   if (hidden.length > 0) console.error(`not looked at, because you may not list them: ${hidden.join(', ')}`);
 }
 
-const identity = ({ kind, apiVersion, metadata: { namespace = null, name } }: KubeObject) =>
-  ({ kind, apiVersion, namespace, name });
+const identity = ({ kind, apiVersion, metadata: { namespace, name } }: KubeObject) => ({
+  ...{ kind, apiVersion, namespace: namespace ?? null, name },
+});

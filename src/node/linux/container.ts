@@ -9,7 +9,7 @@ import type { Cgroup, CgroupTree } from './cgroup.ts';
 import { type Child, feed, startChild } from './child.ts';
 import { firstStep, launchWords, writeScripts } from './launch.ts';
 import type { PipePool } from './pipes.ts';
-import { descendantsOf, signalProcess } from './process.ts';
+import { descendantsOf, signalProcess, terminateFirstProcess } from './process.ts';
 import { mountTables, type RootPlan, setupScript } from './setup-script.ts';
 import { quote } from './shell.ts';
 
@@ -27,6 +27,8 @@ export interface ContainerHost {
 }
 
 const startTimeout = 20_000;
+/** For how many milliseconds a program counts as starting, and may not yet hear that it should end. */
+const startingTime = 1000;
 
 /**
  * Stays outside the new PID namespace, waits for its first process and passes its end on as an exit code (unshare --fork
@@ -142,6 +144,7 @@ interface Parts {
 function handleOf(parts: Parts): RunningContainer {
   const { spec, child, cgroup, folder, pid, watchers } = parts;
   let running = true;
+  const startedAt = new Date();
   let removed: Promise<void> | undefined;
   const exited = child.ended.then(async (code): Promise<ContainerExit> => {
     running = false;
@@ -149,10 +152,17 @@ function handleOf(parts: Parts): RunningContainer {
   });
   return {
     id: spec.id,
-    startedAt: new Date(),
+    startedAt,
     exited,
     signal(name) {
-      if (running) signalProcess(pid, name);
+      if (!running) return;
+      if (name !== 'SIGTERM') return signalProcess(pid, name);
+      terminateFirstProcess(pid);
+      // A program that is still starting may swallow it: some runtimes catch SIGTERM only to raise it again for the
+      // kernel to act on, which it does not for a first process. Such a program is asked once more.
+      if (Date.now() - startedAt.getTime() < startingTime) {
+        setTimeout(() => running && terminateFirstProcess(pid), startingTime).unref();
+      }
     },
     async exec(command, streams) {
       if (!running) throw new Error('the container has ended');

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 
 /** A process's start time in clock ticks since boot: with the id it names a process for good. undefined when it is gone. */
 export function startTime(pid: number): string | undefined {
@@ -18,6 +19,25 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): void {
     process.kill(pid, signal);
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/**
+ * Asks a container's first process to end. The kernel drops a signal to the first process of a pid namespace that has
+ * no handler for it (pid_namespaces(7)), which would leave a program that never learnt about SIGTERM, or is only
+ * starting, to its whole grace period. Such a program gets what it would get anywhere else: the end.
+ */
+export function terminateFirstProcess(pid: number): void {
+  signalProcess(pid, hasDefaultAction(pid, constants.signals.SIGTERM) ? 'SIGKILL' : 'SIGTERM');
+}
+
+/** Whether a process neither handles nor ignores a signal (proc(5), SigCgt and SigIgn). */
+function hasDefaultAction(pid: number, signal: number): boolean {
+  try {
+    const masks = readFileSync(`/proc/${pid}/status`, 'utf8').matchAll(/^Sig(?:Cgt|Ign):\t([0-9a-f]+)$/gm);
+    return [...masks].every(([, mask]) => (BigInt(`0x${mask}`) & (1n << BigInt(signal - 1))) === 0n);
+  } catch {
+    return false; // No such process.
   }
 }
 
