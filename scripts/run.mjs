@@ -61,11 +61,15 @@ function run(executable, args) {
     const pass = () => child.kill('SIGTERM');
     process.on('SIGINT', stay);
     process.on('SIGTERM', pass);
+    // npm passes a TERM to its shell, which dies without passing it on: being orphaned means that it was meant for us.
+    const parent = process.ppid;
+    const orphaned = setInterval(() => process.ppid !== parent && pass(), 500);
     child.on('error', (error) => {
       console.error(`cannot run ${executable}: ${error.message}`);
       resolve(1);
     });
     child.on('exit', (code, signal) => {
+      clearInterval(orphaned);
       process.off('SIGINT', stay);
       process.off('SIGTERM', pass);
       resolve(code ?? 128 + constants.signals[signal]);

@@ -186,7 +186,7 @@ describe('why', () => {
     expect(answer).toEqual({
       healthy: false,
       cause: expect.stringContaining('this-tag-does-not-exist'),
-      object: expect.stringMatching(/^Pod\/silly-demo-/),
+      object: 'Deployment/silly-demo',
       field: 'spec.tag',
       fixableBy: 'developer',
       since: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),

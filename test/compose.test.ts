@@ -50,8 +50,8 @@ describe('an application', () => {
 
   test("owns what it composes, and its status is the composed resources'", async () => {
     const application = await client.get(applications, key);
-    for (const of of [deployments, services, ingresses]) {
-      const composed = await client.get(of, key);
+    for (const resource of [deployments, services, ingresses]) {
+      const composed = await client.get(resource, key);
       expect(composed.metadata.ownerReferences).toMatchObject([{ uid: application.metadata.uid, controller: true }]);
       expect(composed.metadata.labels).toMatchObject({ 'kro.run/owned': 'true', 'kro.run/instance-name': key.name });
     }

@@ -152,12 +152,15 @@ test('watches of a definition that is removed tell of its objects and end', asyn
   const path = await install('Gone', { type: 'object', 'x-kubernetes-preserve-unknown-fields': true });
   await post(path, { apiVersion: 'example.com/v1', kind: 'Gone', metadata: { name: 'x' } });
   const seen: string[] = [];
+  const began = Promise.withResolvers<void>();
   const watched = (async () => {
     for await (const { type } of transport.watch({ method: 'GET', path })) {
       seen.push(type);
-      if (type === 'ADDED') await transport.request({ method: 'DELETE', path: `${CRDS}/gones.example.com` });
+      began.resolve();
     }
   })();
+  await began.promise;
+  await transport.request({ method: 'DELETE', path: `${CRDS}/gones.example.com` });
   await watched;
   expect(seen).toEqual(['ADDED', 'DELETED']);
 });

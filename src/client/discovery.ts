@@ -26,8 +26,8 @@ interface GroupListAnswer {
 
 interface CachedGroupVersion {
   byKind: Map<string, Resource>;
-  /** When it was asked for, in milliseconds of the monotonic clock. */
-  at: number;
+  /** When it was last found to lack a kind, in milliseconds of the monotonic clock. */
+  missedAt?: number;
 }
 
 /** How long an answer that lacks a kind is believed, in milliseconds: a CRD may be installed at any time. */
@@ -40,7 +40,7 @@ export function createDiscovery(transport: Transport): Pick<Client, 'resourceFor
 
   async function ask(apiVersion: string): Promise<CachedGroupVersion> {
     const resources = await resourcesOf(transport, apiVersion);
-    const answer = { byKind: new Map(resources.map((each) => [each.kind, toResource(each)])), at: performance.now() };
+    const answer = { byKind: new Map(resources.map((each) => [each.kind, toResource(each)])) };
     known.set(apiVersion, answer);
     return answer;
   }
@@ -58,8 +58,11 @@ export function createDiscovery(transport: Transport): Pick<Client, 'resourceFor
       const cached = known.get(apiVersion);
       const hit = cached?.byKind.get(kind);
       if (hit) return hit;
-      if (cached && performance.now() - cached.at < missLifetime) return undefined;
-      return (await askOnce(apiVersion)).byKind.get(kind);
+      if (cached?.missedAt !== undefined && performance.now() - cached.missedAt < missLifetime) return undefined;
+      const fresh = await askOnce(apiVersion);
+      const found = fresh.byKind.get(kind);
+      if (!found) fresh.missedAt = performance.now();
+      return found;
     },
     discover: () => discoverAll(transport),
   };

@@ -149,6 +149,9 @@ function conditionHealth(object: KubeObject): Health {
   const summary =
     failed ?? summaries.flatMap((type) => conditions.find((condition) => condition.type === type) ?? [])[0];
   const state = textAt(object.status, ['state']);
+  // What an instance is told about a fault counts even while an older version of what it composed still serves.
+  const told = conditions.find((condition) => condition.type === 'Developer' && condition.status === 'False');
+  if (told) return health('Degraded', told.message ?? '');
   if (summary === undefined) {
     if (state === 'ERROR') return health('Degraded', 'it reports an error');
     return state === 'IN_PROGRESS' ? health('Progressing', 'it is not finished yet') : healthy;

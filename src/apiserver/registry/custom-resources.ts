@@ -37,8 +37,10 @@ export function serveCustomResources(core: Core, log: ServerLog): () => void {
   const serving = new Map<string, { signature: string; retire: AbortController }>();
 
   function serve(crd: Definition): void {
-    const { uid, generation } = crd.metadata;
-    const signature = JSON.stringify([uid, generation, crd.status?.['acceptedNames'], isEstablished(crd)]);
+    const { uid, generation = 0, deletionTimestamp } = crd.metadata;
+    // The mark of deletion counts as a generation too, and changes nothing of what is served until the objects are gone.
+    const changes = deletionTimestamp ? generation - 1 : generation;
+    const signature = JSON.stringify([uid, changes, crd.status?.['acceptedNames'], isEstablished(crd)]);
     const before = serving.get(crd.metadata.name);
     if (before?.signature === signature) return;
     const retire = new AbortController();

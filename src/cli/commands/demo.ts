@@ -52,14 +52,14 @@ async function demo(connection: Connection, dataDir: string, apps: string): Prom
   await step('Pack examples/silly-demo into an image', () =>
     buildImage({ store, folder: join(examples, 'silly-demo'), tags: ['silly-demo:1.4.305'] }),
   );
-  await step('Define what an Application is (examples/application/definition.yaml)', () =>
-    apply(client, example('definition.yaml')),
+  await step('Define what an Application is (examples/application/definition.yaml)', async () =>
+    untilReady(client, await apply(client, example('definition.yaml'))),
   );
-  const application = example('silly-demo.yaml');
   console.log(`\n${pc.dim(text('silly-demo.yaml').trimEnd().replace(/^/gm, '    '))}\n`);
-  await step(`Apply these ten lines in the namespace ${namespace}`, async () => {
+  const application = await step(`Apply these ten lines in the namespace ${namespace}`, async () => {
     await apply(client, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
-    await apply(client, { ...application, metadata: { ...application.metadata, namespace } });
+    const object = example('silly-demo.yaml');
+    return apply(client, { ...object, metadata: { ...object.metadata, namespace } });
   });
   const ready = await step('Wait until it is ready', () => untilReady(client, application));
   await report(connection, ready);
@@ -102,27 +102,21 @@ async function apply(client: Client, object: KubeObject): Promise<KubeObject> {
   return client.apply(await resourceOfObject(client, object), object, { fieldManager, force: true });
 }
 
-/** The resource of an object's kind. A kind that was defined a moment ago may take a moment to be served. */
 async function resourceOfObject(client: Client, { apiVersion, kind }: KubeObject): Promise<Resource> {
-  const deadline = Date.now() + 10_000;
-  for (;;) {
-    const resource = await client.resourceFor(apiVersion, kind);
-    if (resource) return resource;
-    if (Date.now() > deadline)
-      throw new Error(`the server has not begun to serve ${kind} (${apiVersion}) within 10 seconds`);
-    await new Promise((wake) => setTimeout(wake, 100));
-  }
+  const resource = await client.resourceFor(apiVersion, kind);
+  if (!resource) throw new Error(`the server does not serve ${kind} (${apiVersion})`);
+  return resource;
 }
 
-/** Watches the application until it is ready, or patience is at an end; returns how it is then. */
-async function untilReady(client: Client, application: KubeObject): Promise<KubeObject> {
-  const resource = await resourceOfObject(client, application);
-  const fieldSelector = `metadata.name=${application.metadata.name}`;
-  const signal = AbortSignal.timeout(patience);
-  let last = application;
-  for await (const { object } of client.watch(resource, { namespace, fieldSelector, signal })) {
-    last = object;
-    const conditions = (object.status?.['conditions'] ?? []) as Condition[];
+/** Watches an object until it is ready, or patience is at an end; returns how it is then. */
+async function untilReady(client: Client, object: KubeObject): Promise<KubeObject> {
+  const resource = await resourceOfObject(client, object);
+  const fieldSelector = `metadata.name=${object.metadata.name}`;
+  const at = object.metadata.namespace ? { namespace: object.metadata.namespace } : {};
+  let last = object;
+  for await (const event of client.watch(resource, { ...at, fieldSelector, signal: AbortSignal.timeout(patience) })) {
+    last = event.object;
+    const conditions = (last.status?.['conditions'] ?? []) as Condition[];
     if (conditions.some(({ type, status }) => type === 'Ready' && status === 'True')) break;
   }
   return last;

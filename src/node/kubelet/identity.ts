@@ -18,12 +18,11 @@ const defaultCapabilities = [
   'audit_write',
 ];
 
-/** What a pod may add: these act within its own namespaces. */
+/** What a pod may add: these act within its own namespaces. Not sys_ptrace: an exec enters with privileges that a tracer could take. */
 const addable = new Set([
   ...defaultCapabilities,
   'net_admin',
   'net_broadcast',
-  'sys_ptrace',
   'ipc_lock',
   'ipc_owner',
   'lease',

@@ -1,10 +1,13 @@
-import { existsSync, lstatSync, readlinkSync, statSync } from 'node:fs';
-import { chmod, lstat, mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
+import { chmod, mkdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
  * What every container on the host base finds in its root, made once an instance: real folders and files for the mounts
  * to land on. It is the uppermost read-only layer, so that no link in an image can lead a mount elsewhere.
+ *
+ * A start and an exec run a few programs in the container's root before they give up their privileges. So all that the
+ * loader and the C library read is mounted there read-only: a container is root in its own root, and cannot change mounts.
  */
 export interface HostBase {
   /** The folder used as a layer. */
@@ -63,10 +66,14 @@ export async function makeHostBase(dir: string): Promise<HostBase> {
   for (const name of ['tmp', 'var/tmp']) await chmod(join(folder, name), 0o1777);
   await chmod(join(folder, 'root'), 0o700);
   await symlink('/run', join(folder, 'var/run'));
-  const files = { passwd, group, 'nsswitch.conf': nsswitch, hosts: '', hostname: '', 'resolv.conf': '' };
+  const files = { passwd, group, hosts: '', hostname: '', 'resolv.conf': '' };
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, 'etc', name), text, { mode: 0o644 });
 
   const binds: { from: string; to: string }[] = [];
+  for (const [name, text] of Object.entries({ ...loaderFiles(), 'nsswitch.conf': nsswitch })) {
+    await writeFile(join(folder, 'etc', name), text, { mode: 0o644 });
+    binds.push({ from: join(folder, 'etc', name), to: `etc/${name}` });
+  }
   for (const name of systemFolders) await showSystemFolder(folder, name, binds);
   for (const name of etcFiles) {
     if (!isFile(`/etc/${name}`)) continue;
@@ -83,15 +90,22 @@ export async function makeHostBase(dir: string): Promise<HostBase> {
   return { folder, deviceLinks: await makeDeviceLinks(dir), binds, ...masks() };
 }
 
-/** /bin and its like are links into /usr on most systems: then the link is made again, otherwise the folder is shown. */
+/** /bin and its like are links into /usr on most systems; a link in its place could be turned elsewhere. */
 async function showSystemFolder(folder: string, name: string, binds: { from: string; to: string }[]): Promise<void> {
-  const info = await lstat(`/${name}`).catch(() => undefined);
-  if (info?.isSymbolicLink()) {
-    await symlink(readlinkSync(`/${name}`), join(folder, name));
-  } else if (info?.isDirectory()) {
-    await mkdir(join(folder, name));
-    binds.push({ from: `/${name}`, to: name });
-  }
+  const from = await realpath(`/${name}`).catch(() => undefined);
+  if (from === undefined) return;
+  await mkdir(join(folder, name));
+  binds.push({ from, to: name });
+}
+
+/** Files that make a loader load more: empty ones, or its defaults. The cache of glibc's is the host's. */
+function loaderFiles(): Record<string, string> {
+  const musl = readdirSync('/lib').flatMap((name) => /^ld-(musl-[\w-]+)\.so\.1$/.exec(name)?.[1] ?? []);
+  return {
+    'ld.so.preload': '',
+    ...(existsSync('/etc/ld.so.cache') ? {} : { 'ld.so.cache': '' }),
+    ...Object.fromEntries(musl.map((name) => [`ld-${name}.path`, '/lib\n/usr/local/lib\n/usr/lib\n'])),
+  };
 }
 
 async function makeDeviceLinks(dir: string): Promise<string> {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { watch } from 'node:fs';
-import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecStreams } from '../../client/index.ts';
 import { type ContainerExit, type ContainerSpec, type RunningContainer, StartError } from '../runtime.ts';
@@ -92,9 +92,12 @@ async function prepareFolder(plan: RootPlan, spec: ContainerSpec): Promise<void>
   }
   await symlink(plan.base.folder, join(folder, 'base'));
   for (const [at, layer] of spec.layers.entries()) await symlink(layer, join(folder, `l${at}`));
-  const tables = mountTables(plan);
-  await writeFile(join(folder, 'system'), tables.system);
-  await writeFile(join(folder, 'devices'), tables.devices);
+  for (const [at, { kind }] of spec.mounts.entries()) {
+    const place = join(folder, `v${at}`);
+    await (kind === 'file' ? writeFile(place, '') : mkdir(place));
+  }
+  for (const [name, table] of Object.entries(mountTables(plan, spec.mounts)))
+    await writeFile(join(folder, name), table);
   await writeFile(join(folder, 'report'), '', { mode: 0o600 });
 }
 
@@ -134,6 +137,7 @@ async function untilStarted(child: Child, report: string): Promise<number> {
 interface Parts {
   spec: ContainerSpec;
   host: ContainerHost;
+  /** The keeper: outside the container's PID namespace, and in its mount namespace. */
   child: Child;
   cgroup: Cgroup;
   folder: string;
@@ -194,6 +198,19 @@ function handleOf(parts: Parts): RunningContainer {
 
 let serial = 0;
 
+/** The start of a report: a process of the container may get hold of it before it is closed there, and write without end. */
+async function readStart(path: string): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(mostReport), 0, mostReport, 0);
+    return buffer.toString('utf8', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+const mostReport = 4096;
+
 /** A terminal of the container's own, which has a name there: script(1) makes it and passes everything through. */
 const onTerminal = (words: readonly string[]) => [
   'script',
@@ -204,9 +221,13 @@ const onTerminal = (words: readonly string[]) => [
   '/dev/null',
 ];
 
-/** Runs another program in the namespaces, the root, the control groups and with the privileges of the container's. */
+/**
+ * Runs another program in the namespaces, the root, the control groups and with the privileges of the container's. The
+ * namespaces are the keeper's and the pause process's: those of the container's own processes may be others by now, made
+ * by them, with libraries of theirs in place of the host's.
+ */
 async function execIn(
-  { spec, host, cgroup, pid, folder }: Parts,
+  { spec, host, child: keeperChild, cgroup, folder }: Parts,
   command: readonly string[],
   streams: ExecStreams,
 ): Promise<number> {
@@ -214,7 +235,12 @@ async function execIn(
   await writeFile(report, '', { mode: 0o600 });
   const env = streams.tty ? new Map([['TERM', 'xterm'], ...spec.env]) : spec.env;
   const files = writeScripts(host.memoryDir, { command, env, workingDir: spec.workingDir });
-  const enter = ['nsenter', `--target=${pid}`, '--mount', '--uts', '--ipc', '--net', '--pid'];
+  const enter = [
+    'nsenter',
+    ...['uts', 'ipc', 'net'].map((name) => `--${name}=/proc/${host.pausePid}/ns/${name}`),
+    `--mount=/proc/${keeperChild.pid}/ns/mnt`,
+    `--pid=/proc/${keeperChild.pid}/ns/pid_for_children`,
+  ];
   const sinks = { stdout: streams.stdout, stderr: streams.stderr };
   let child: Child | undefined;
   const output = (stream: 'stdout' | 'stderr', chunk: Buffer) => {
@@ -227,7 +253,7 @@ async function execIn(
     files,
     report,
     cgroups: cgroup.folders,
-    next: [...enter, ...(streams.tty ? onTerminal(launchWords(spec)) : launchWords(spec))],
+    next: [...enter, ...launchWords(spec, streams.tty ? onTerminal : undefined)],
   });
   const started = await startChild(
     { words, stdin: streams.stdin !== undefined, tty: streams.tty, uid: spec.user.uid, output },
@@ -244,7 +270,7 @@ async function execIn(
   feed(started, streams.stdin, streams.resize, streams.signal, true);
   try {
     const code = await started.ended;
-    const said = await readFile(report, 'utf8');
+    const said = await readStart(report);
     if (!said.includes('ok\n') && said !== '') throw new Error(said.trim());
     return code;
   } finally {

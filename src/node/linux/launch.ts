@@ -74,9 +74,12 @@ function privilegeArgs(spec: Privileges): string[] {
 
 type Privileges = Pick<ContainerSpec, 'user' | 'capabilities' | 'noNewPrivileges'>;
 
-/** The words that become the program: drop privileges, then run the script on descriptor 3. */
-export function launchWords(spec: Privileges): string[] {
-  return ['setpriv', ...privilegeArgs(spec), '--', 'sh', '-c', 'eval "$(cat <&3)"'];
+/**
+ * The words that become the program: drop privileges, then run the script on descriptor 3.
+ * @param wrap what goes around the script, without privileges too
+ */
+export function launchWords(spec: Privileges, wrap = (words: readonly string[]) => words): string[] {
+  return ['setpriv', ...privilegeArgs(spec), '--', ...wrap(['sh', '-c', 'eval "$(cat <&3)"'])];
 }
 
 export interface FirstStep {

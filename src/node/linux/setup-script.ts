@@ -6,7 +6,10 @@ import { quote } from './shell.ts';
 
 export interface RootPlan {
   base: HostBase;
-  /** The container's own folder, with `root`, `upper` and `work` in it and links `l0`, `l1`, … to its layers. */
+  /**
+   * The container's own folder: `root`, `upper` and `work`, links `l0`, `l1`, … to its layers, and `v0`, `v1`, … where its
+   * volumes are mounted first.
+   */
   folder: string;
   /** Folder with this pod's hosts, hostname and resolv.conf. */
   etc: string;
@@ -41,17 +44,19 @@ export function setupScript(spec: ContainerSpec, plan: RootPlan): string {
     'mount -a -T system',
     `cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty ${quote(`${plan.base.deviceLinks}/.`)} root/dev/`,
     'mount -a -T devices',
+    'mount -a -T volumes',
     // The terminal's name is in the host's devpts; here it is found as the console.
     ...(spec.tty ? [': >root/dev/console', 'mount --bind "$(readlink /proc/self/fd/0)" root/dev/console'] : []),
     'cd root',
     `pivot_root . ${oldRoot}`,
     'cd /',
-    ...volumeSteps(spec.mounts, oldRoot),
+    guard,
+    ...volumeSteps(spec.mounts, `/${oldRoot}${folder}`),
     `mkdir -p -- ${quote(spec.workingDir)}`,
     'cd /',
     `umount -l /${oldRoot}`,
     `rmdir /${oldRoot}`,
-    ...(spec.readOnlyRoot ? ['mount -o remount,bind,ro /'] : []),
+    ...(spec.readOnlyRoot ? ['/', '/etc'].map((path) => `mount -o remount,bind,ro none ${path}`) : []),
     'echo root >&5',
     'exec 2>&6 6>&-',
     // On a terminal the program leads a session of its own: the one outside its PID namespace is no use for job control.
@@ -66,11 +71,25 @@ function mountTable(rows: readonly Row[]): string {
   return rows.map(([from, to, type, options]) => `${field(from)} ${field(to)} ${type} ${options} 0 0\n`).join('');
 }
 
-/** The tables that the script expects as files `system` and `devices` in the container's folder. */
-export function mountTables(plan: RootPlan): { system: string; devices: string } {
+/** The tables that the script expects as files `system`, `devices` and `volumes` in the container's folder. */
+export function mountTables(
+  plan: RootPlan,
+  mounts: readonly Mount[],
+): Record<'system' | 'devices' | 'volumes', string> {
   const root = `${plan.folder}/root`;
-  return { system: mountTable(systemMounts(root, plan)), devices: mountTable(deviceMounts(root)) };
+  return {
+    system: mountTable(systemMounts(root, plan)),
+    devices: mountTable(deviceMounts(root)),
+    volumes: mountTable(mounts.map((mount, at) => stagedMount(mount, `${plan.folder}/v${at}`))),
+  };
 }
+
+const stagedMount = ({ hostPath, readOnly }: Mount, at: string): Row => [
+  hostPath,
+  at,
+  'none',
+  `bind,nosuid,nodev${readOnly ? ',ro' : ''}`,
+];
 
 /** Source, target, type, options. */
 type Row = [string, string, string, string];
@@ -79,6 +98,8 @@ function systemMounts(root: string, plan: RootPlan): Row[] {
   const { base } = plan;
   const at = (path: string) => posix.join(root, path);
   return [
+    // A mount point cannot be renamed or removed: what is mounted below it stays where it is.
+    [at('etc'), at('etc'), 'none', 'bind'],
     ...base.binds.map(({ from, to }): Row => [from, at(to), 'none', 'bind,ro,nosuid']),
     ['proc', at('proc'), 'proc', 'nosuid,nodev,noexec'],
     ...base.readOnlyPaths.map((path): Row => [at(path), at(path), 'none', 'bind,ro']),
@@ -101,33 +122,61 @@ function deviceMounts(root: string): Row[] {
   ];
 }
 
-/** Volumes are mounted after the change of root: a link on the way to a mount point leads within the container only. */
-function volumeSteps(mounts: readonly Mount[], oldRoot: string): string[] {
-  const shallowFirst = [...mounts].sort((a, b) => depth(a.containerPath) - depth(b.containerPath));
-  return shallowFirst.flatMap((mount) => {
-    const target = quote(mount.containerPath);
-    const source = `/${oldRoot}${mount.hostPath}`;
-    const options = `bind,nosuid,nodev${mount.readOnly ? ',ro' : ''}`;
-    if (mount.kind === 'file') {
-      return [
-        `mkdir -p -- ${quote(posix.dirname(mount.containerPath))}`,
-        `[ -e ${target} ] || : >${target}`,
-        `mount -o ${options} ${quote(source)} ${target}`,
-      ];
-    }
-    const steps = [`mkdir -p -- ${target}`];
-    if (!mount.subPath) return [...steps, `mount -o ${options} ${quote(source)} ${target}`];
-    // Another container of the pod may put links into the volume, at any moment: enter the folder, see where that is,
-    // and mount it from within, so that what was checked is what is mounted (CVE-2021-25741).
-    const wanted = posix.join(source, mount.subPath);
-    return [
-      ...steps,
-      `cd -P -- ${quote(wanted)}`,
-      `[ "$(/bin/pwd -P)" = ${quote(wanted)} ] || { echo ${quote(`subPath ${mount.subPath} leads out of its volume`)} >&5; exit 1; }`,
-      `mount -c -o ${options} . ${target}`,
-      'cd /',
-    ];
-  });
+/**
+ * Programs that still have their privileges, here and in an exec, are loaded from these places and run as these files
+ * say. A volume there, or a link in an image that leads a volume there, would be a way up to root on the host.
+ */
+const guard = `guard() {
+  case "$1/" in
+  //|[!/]*|/etc/|/etc/ld.so.*|/etc/ld-musl-*|/etc/nsswitch.conf/|/usr/*|/bin/*|/sbin/*|/lib/*|/lib32/*|/lib64/*|/libx32/*|/proc/*|/sys/*)
+    echo "a volume cannot be mounted at $2: \${1:-what it leads to} belongs to the system that every container sees" >&5
+    exit 1
+  esac
+}`;
+
+/**
+ * Volumes are mounted after the change of root, so that a link on the way to a mount point leads within the container
+ * only. Another container of the pod may put links into a volume at any moment: so a place is entered or opened first,
+ * then looked at, and mounted from or onto as what was looked at (CVE-2021-25741).
+ */
+function volumeSteps(mounts: readonly Mount[], staged: string): string[] {
+  const shallowFirst = mounts
+    .map((mount, at) => ({ mount, source: `${staged}/v${at}` }))
+    .sort((a, b) => depth(a.mount.containerPath) - depth(b.mount.containerPath));
+  return shallowFirst.flatMap(({ mount, source }) =>
+    mount.kind === 'file' ? fileSteps(mount, source) : folderSteps(mount, source),
+  );
+}
+
+function fileSteps({ containerPath }: Mount, source: string): string[] {
+  const name = quote(`./${posix.basename(containerPath)}`);
+  const parent = quote(posix.dirname(containerPath));
+  return [
+    `mkdir -p -- ${parent}`,
+    `cd -P -- ${parent}`,
+    `[ -e ${name} ] || : >>${name}`,
+    `exec 7<${name}`,
+    `guard "$(readlink /proc/self/fd/7)" ${quote(containerPath)}`,
+    `mount -c --bind ${quote(source)} /proc/self/fd/7`,
+    'exec 7<&-',
+    'cd /',
+  ];
+}
+
+function folderSteps({ containerPath, subPath }: Mount, source: string): string[] {
+  const target = quote(containerPath);
+  const wanted = quote(posix.join(source, subPath ?? ''));
+  return [
+    `mkdir -p -- ${target}`,
+    `cd -P -- ${wanted}`,
+    `[ "$(/bin/pwd -P)" = ${wanted} ] || { echo ${quote(`subPath ${subPath} leads out of its volume`)} >&5; exit 1; }`,
+    'exec 7<.',
+    `cd -P -- ${target}`,
+    `guard "$(pwd -P)" ${target}`,
+    'mount -c --bind /proc/self/fd/7 .',
+    'exec 7<&-',
+    'cd /',
+  ];
 }
 
 const depth = (path: string) => path.split('/').filter(Boolean).length;
