@@ -314,6 +314,9 @@ describe('change', () => {
   test('scale', async () => {
     await kubectl(`-n ${ns} scale deploy/web --replicas=4`);
     expect(await kubectl(`-n ${ns} get deploy web -o jsonpath={.spec.replicas}`)).toBe('4');
+    expect(await kubectl(`-n ${ns} get deploy web --subresource=scale`)).toMatch(
+      /^NAME +DESIRED +AVAILABLE +AGE\nweb +4 +\d+ +\d+s\n$/,
+    );
     expect(await refused(`-n ${ns} scale deploy/web --current-replicas=1 --replicas=2`)).toContain(
       'Expected replicas to be 1',
     );

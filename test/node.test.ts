@@ -12,6 +12,7 @@ import { buildImage, type ImageStore, openImageStore } from '../src/registry/ind
 import { pods, resource } from './support/cluster.ts';
 
 const nodes = resource('', 'v1', 'nodes', 'Node', false);
+const events = resource('', 'v1', 'events', 'Event');
 const serviceAccounts = resource('', 'v1', 'serviceaccounts', 'ServiceAccount');
 
 interface Bench {
@@ -41,6 +42,7 @@ interface ContainerStatus {
 interface Status {
   phase?: string;
   reason?: string;
+  initContainerStatuses?: ContainerStatus[];
   containerStatuses?: ContainerStatus[];
   conditions?: { type: string; status: string }[];
 }
@@ -113,6 +115,9 @@ async function startBench(runtime: RuntimeChoice): Promise<Bench> {
 
 const image = 'silly-demo:1';
 const first = (status: Status) => status.containerStatuses?.[0];
+/** The part of a pod's spec that an Event is about. */
+const fieldPath = (event: KubeObject) =>
+  (event['involvedObject'] as { fieldPath?: string }).fieldPath?.replace(/^spec\./, '');
 const isReady = (status: Status) =>
   status.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false;
 const script = (text: string, more: object = {}) => ({
@@ -207,6 +212,12 @@ describe.runIf(best === 'linux')('linux', () => {
     });
     const status = await bench.until('turns', ({ phase }) => phase === 'Succeeded');
     expect(first(status)?.state.terminated?.message).toBe('1\nside\n2\n');
+    const [one, , two] = status.initContainerStatuses ?? [];
+    expect([one?.ready, two?.ready], 'an init container that has done its part is ready').toEqual([true, true]);
+    const about = { fieldSelector: 'involvedObject.name=turns,reason=Started' };
+    await expect
+      .poll(async () => (await bench.client.list(events, about)).items.map(fieldPath).sort())
+      .toEqual(['containers{main}', 'initContainers{beside}', 'initContainers{one}', 'initContainers{two}']);
   });
 
   test('what the node cannot honour is refused, not ignored', async () => {

@@ -79,6 +79,7 @@ describe('create', () => {
   test('with dryRun answers as if and stores nothing', async () => {
     const created = await send('POST', maps(), configMap('x'), { dryRun: 'All' });
     expect(created.metadata.uid).toBeDefined();
+    expect(created.metadata).not.toHaveProperty('resourceVersion');
     await expect(send('GET', maps('x'))).rejects.toMatchObject({ code: 404 });
   });
 

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
-import pc from 'picocolors';
 import { ApiError } from '../machinery/index.ts';
+import { colours } from './colours.ts';
 import { completionCommand } from './commands/completion.ts';
 import { demoCommand } from './commands/demo.ts';
 import { imageCommand } from './commands/image.ts';
@@ -36,7 +36,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   try {
     await createProgram().parseAsync([...argv]);
   } catch (error) {
-    console.error(`${pc.red('error:')} ${explain(error)}`);
+    console.error(`${colours.red('error:')} ${explain(error)}`);
     process.exitCode = 1;
   }
 }

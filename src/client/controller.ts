@@ -10,8 +10,8 @@ export interface PlatformContext {
   /** Shared informers: one watch a resource for the whole process. */
   readonly informers: Informers;
   readonly log: Logger;
-  /** A recorder of Events in the name of a component ('deployment-controller'). */
-  recorder(component: string): EventRecorder;
+  /** A recorder of Events in the name of a component ('deployment-controller'); `host` is the node of one that runs on each. */
+  recorder(component: string, host?: string): EventRecorder;
 }
 
 /** A running loop. `start` returns at once; `stop` resolves when nothing of it runs any more. */

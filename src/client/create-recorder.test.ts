@@ -40,6 +40,24 @@ describe('a recorder', () => {
     ]);
   });
 
+  it('tells apart the parts of an object, and says on which node it is', async () => {
+    const { client, list } = setUp();
+    const recorder = createRecorder(client, 'kubelet', log, { host: 'node-1' });
+    for (const part of ['spec.containers{a}', 'spec.containers{b}', 'spec.containers{a}'])
+      recorder.event(pod('one'), 'Normal', 'Pulled', 'It is there', part);
+    await recorder.flush();
+    const source = { component: 'kubelet', host: 'node-1' };
+    expect(await list()).toMatchObject([
+      {
+        involvedObject: { name: 'one', fieldPath: 'spec.containers{a}' },
+        count: 2,
+        source,
+        reportingInstance: 'node-1',
+      },
+      { involvedObject: { name: 'one', fieldPath: 'spec.containers{b}' }, count: 1, source },
+    ]);
+  });
+
   it('counts repeats instead of recording them again', async () => {
     const { recorder, list, pass } = setUp();
     recorder.event(pod('one'), 'Warning', 'BackOff', 'It fails');

@@ -9,6 +9,7 @@ const events: Resource = { group: '', version: 'v1', resource: 'events', kind: '
 /** One Event as it is, or will be, in the API. */
 interface Series {
   about: KubeObject;
+  fieldPath: string | undefined;
   type: string;
   reason: string;
   message: string;
@@ -26,6 +27,8 @@ interface Bucket {
 }
 
 export interface RecorderOptions {
+  /** The node on which the component runs, for one that runs on each. */
+  host?: string;
   now?: () => Date;
 }
 
@@ -44,7 +47,7 @@ export function createRecorder(
   client: Client,
   component: string,
   log: Logger,
-  { now = () => new Date() }: RecorderOptions = {},
+  { now = () => new Date(), host }: RecorderOptions = {},
 ): EventRecorder {
   const series = new Map<string, Series>();
   const budgets = new Map<string, Bucket>();
@@ -67,7 +70,7 @@ export function createRecorder(
     try {
       if (entry.name && (await bump(entry, count, last))) return;
       entry.name = `${entry.about.metadata.name}.${timestampSuffix(entry.first)}`;
-      await client.create(events, toEvent(entry, component));
+      await client.create(events, toEvent(entry, component, host));
     } catch (error) {
       entry.name = undefined;
       const { kind, metadata } = entry.about;
@@ -98,14 +101,14 @@ export function createRecorder(
   }
 
   return {
-    event(about, type, reason, message) {
+    event(about, type, reason, message, fieldPath) {
       const at = now();
       if (!withinBudget(about, at.getTime())) {
         log.debug({ component, reason }, `too many events about ${about.kind}/${about.metadata.name}: one was dropped`);
         return;
       }
-      const key = `${subject(about)}\n${type}\n${reason}\n${message}`;
-      const entry = series.get(key) ?? { about, type, reason, message, count: 0, first: at, last: at };
+      const key = `${subject(about)}\n${fieldPath ?? ''}\n${type}\n${reason}\n${message}`;
+      const entry = series.get(key) ?? { about, fieldPath, type, reason, message, count: 0, first: at, last: at };
       entry.about = about;
       entry.count += 1;
       entry.last = at;
@@ -152,22 +155,30 @@ function seconds(at: Date): string {
 }
 
 /** A core/v1 Event. */
-function toEvent(entry: Series, component: string): KubeObject {
-  const { about, type, reason, message, count } = entry;
+function toEvent(entry: Series, component: string, host: string | undefined): KubeObject {
+  const { about, fieldPath, type, reason, message, count } = entry;
   const { name, namespace, uid, resourceVersion } = about.metadata;
   return {
     apiVersion: 'v1',
     kind: 'Event',
     metadata: { name: entry.name ?? '', namespace: namespaceOf(about) },
-    involvedObject: { apiVersion: about.apiVersion, kind: about.kind, name, namespace, uid, resourceVersion },
+    involvedObject: {
+      apiVersion: about.apiVersion,
+      kind: about.kind,
+      name,
+      namespace,
+      uid,
+      resourceVersion,
+      ...(fieldPath ? { fieldPath } : {}),
+    },
     reason,
     message,
     type,
     count,
     firstTimestamp: seconds(entry.first),
     lastTimestamp: seconds(entry.last),
-    source: { component },
+    source: { component, ...(host ? { host } : {}) },
     reportingComponent: component,
-    reportingInstance: '',
+    reportingInstance: host ?? '',
   };
 }

@@ -16,11 +16,12 @@ export function createPlatformContext(client: Client, log: Logger): PlatformCont
     client,
     informers,
     log,
-    recorder(component) {
-      let recorder = recorders.get(component);
+    recorder(component, host = '') {
+      const key = `${component}/${host}`;
+      let recorder = recorders.get(key);
       if (!recorder) {
-        recorder = createRecorder(client, component, log);
-        recorders.set(component, recorder);
+        recorder = createRecorder(client, component, log, { host });
+        recorders.set(key, recorder);
       }
       return recorder;
     },

@@ -76,7 +76,7 @@ export async function startNode(options: NodeOptions): Promise<NodeAgent> {
   const chosen = typeof options.runtime === 'object' ? options.runtime : await chooseRuntime(options.runtime);
   const foundation = await layFoundation(chosen.name, options);
   const { runtime } = foundation;
-  const recorder = context.recorder('kubelet');
+  const recorder = context.recorder('kubelet', name);
   const node = join(dataDir, 'node');
   const folders = { pods: join(node, 'pods'), memory: foundation.memory, logs: join(node, 'logs') };
   for (const folder of [folders.pods, folders.logs]) await mkdir(folder, { recursive: true, mode: 0o755 });

@@ -248,7 +248,11 @@ describe('client certificates', () => {
   }
 
   it('speak for their common name and organizations', async () => {
-    const admin = { username: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
+    const admin = {
+      username: 'kubernetes-admin',
+      groups: ['system:masters', 'system:authenticated'],
+      extra: { 'authentication.kubernetes.io/credential-id': [expect.stringMatching(/^X509SHA256=[0-9a-f]{64}$/)] },
+    };
     expect(await userOver({ cert: pki.admin.certPem, key: pki.admin.keyPem })).toEqual(admin);
     const authorization = { authorization: 'Bearer wrong' };
     expect(await userOver({ cert: pki.admin.certPem, key: pki.admin.keyPem, headers: authorization })).toEqual(admin);

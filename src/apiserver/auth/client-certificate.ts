@@ -11,6 +11,9 @@ interface Verified {
   expires: number;
 }
 
+/** Tells which credential a user came with (KEP-4193). */
+const CREDENTIAL_ID = 'authentication.kubernetes.io/credential-id';
+
 /** Who a connection belongs to: a certificate is read once a connection, not once a request. */
 const verified = new WeakMap<Socket, Verified | 'none'>();
 
@@ -45,7 +48,8 @@ function userOf(certificate: X509Certificate): UserInfo | undefined {
   const names = list(subject['CN']);
   const username = names.at(-1);
   if (!username) return undefined;
-  return { username, groups: list(subject['O']) };
+  const hash = certificate.fingerprint256.replaceAll(':', '').toLowerCase();
+  return { username, groups: list(subject['O']), extra: { [CREDENTIAL_ID]: [`X509SHA256=${hash}`] } };
 }
 
 function list(value: string | string[] | undefined): string[] {

@@ -61,6 +61,9 @@ export function referenceTo(name: string, version: OpenApiVersion): JsonSchema {
   return { $ref: REFERENCE[version] + definitionName(name) };
 }
 
+/** Fields that every custom kind has, whatever its schema says. */
+const COMMON_FIELDS: ReadonlySet<string> = new Set(['apiVersion', 'kind', 'metadata']);
+
 interface Writer {
   /** Adds a built-in type, unless the name is not one. */
   builtIn(type: string): void;
@@ -101,7 +104,9 @@ function createWriter(version: OpenApiVersion): Writer {
       const schema = version === 'v2' ? simplified(resource.schema) : resource.schema;
       const properties = Object.entries(schema.properties ?? {}).map(([field, inner]) => {
         const metadata = field === 'metadata' ? builtinSchemaByName('meta.v1.ObjectMeta') : undefined;
-        return [field, render(metadata ?? inner, inner.description ?? describeField('', field))];
+        // What a custom kind's own fields mean is for its author to say.
+        const common = COMMON_FIELDS.has(field) ? describeField('', field) : undefined;
+        return [field, render(metadata ?? inner, inner.description ?? common)];
       });
       definitions.set(name, {
         ...renderPlain({ ...schema, properties: undefined }, render),

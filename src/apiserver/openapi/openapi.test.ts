@@ -98,6 +98,9 @@ describe('OpenAPI v3', () => {
       note: { type: 'string', nullable: true },
       port: { 'x-kubernetes-int-or-string': true },
     });
+    expect(at(crontab, 'properties', 'spec'), 'a description is for its author to write').not.toHaveProperty(
+      'description',
+    );
     expect(at(crontab, 'properties', 'metadata', 'allOf')).toEqual([
       { $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' },
     ]);

@@ -1,1 +1,2 @@
 export { printerFor } from './printer-for.ts';
+export { scalePrinter } from './workloads.ts';

@@ -39,6 +39,12 @@ export const deploymentPrinter = table<Workload>(
   ],
 );
 
+/** The columns of an autoscaling/v1 Scale, whatever kind of object is scaled. */
+export const scalePrinter = table<Workload>(
+  [NAME, column('Desired', 'Pods wanted.', 'integer'), column('Available', 'Pods there are.', 'integer'), AGE],
+  (scale, now) => [scale.metadata.name, scale.spec?.replicas ?? 0, scale.status?.replicas ?? 0, ageOf(scale, now)],
+);
+
 export const replicaSetPrinter = table<Workload>(
   [
     NAME,

@@ -10,7 +10,9 @@ import {
   labelSelectorOf,
 } from '../../machinery/index.ts';
 import type { Core } from '../core.ts';
+import { scalePrinter } from '../printers/index.ts';
 import type { Registration } from '../registry/registration.ts';
+import { Entry } from '../store/entry.ts';
 import { asObject, decodeObject, decodeValue } from './decode.ts';
 import type { Write } from './journey.ts';
 import { patched } from './patch.ts';
@@ -94,7 +96,10 @@ function scaled(object: KubeObject, scale: KubeObject, registration: Registratio
 
 function asScale(outcome: Outcome, registration: Registration): Outcome {
   if (outcome.kind !== 'entry') return outcome;
-  return { kind: 'value', code: 200, value: scaleOf(outcome.entry.object, registration) };
+  const { served } = registration;
+  const entry = Entry.fromObject(scaleOf(outcome.entry.object, registration), outcome.entry.revision);
+  const printed = { ...registration, served: { ...served, printer: scalePrinter } };
+  return { kind: 'entry', code: 200, registration: printed, entry };
 }
 
 /** GET, PUT and PATCH of an object's scale. */

@@ -24,15 +24,16 @@ const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
 export function decodeTyped(object: KubeObject, schema: Schema): { object: KubeObject; unknown: string[] } {
   const version = object.apiVersion.slice(object.apiVersion.indexOf('/') + 1);
   const decoding: Decoding = { kind: object.kind, version, unknown: [] };
-  const typed = decodeValueAs(object, schema, { parent: object.kind, path: '' }, decoding) as KubeObject;
+  const typed = decodeValueAs(object, schema, { parent: object.kind, path: '', fields: '' }, decoding) as KubeObject;
   typed.metadata ??= { name: '' };
   return { object: typed, unknown: decoding.unknown.sort() };
 }
 
-/** Where a value is: the Go type that holds it, and its path from the root. */
+/** Where a value is: the Go type that holds it, its path from the root, and the names of the struct fields on that path. */
 interface Place {
   parent: string;
   path: string;
+  fields: string;
 }
 
 function decodeValueAs(value: unknown, schema: Schema, place: Place, decoding: Decoding): unknown {
@@ -48,7 +49,7 @@ function decodeValueAs(value: unknown, schema: Schema, place: Place, decoding: D
     case 'array':
       if (!Array.isArray(value)) return mismatch(value, 'array', place, decoding);
       return value.map((item, index) => {
-        const at = { parent: place.parent, path: `${place.path}[${index}]` };
+        const at = { ...place, path: `${place.path}[${index}]` };
         if (!schema.items) return cloneJson(item);
         return item === null ? zeroOf(schema.items) : decodeValueAs(item, schema.items, at, decoding);
       });
@@ -75,21 +76,26 @@ function decodeFields(fields: Record<string, unknown>, schema: Schema, place: Pl
   const parent = builtinTypeName(schema)?.split('.').at(-1) ?? place.parent;
   const copy: Record<string, unknown> = {};
   for (const key of Object.keys(fields)) {
-    const path = place.path === '' ? key : `${place.path}.${key}`;
     const property = properties && Object.hasOwn(properties, key) ? properties[key] : undefined;
+    const at: Place = { parent, path: joined(place.path, key), fields: place.fields };
+    if (property) at.fields = joined(place.fields, key);
     const known = property ?? additionalProperties;
     if (!known) {
-      decoding.unknown.push(path);
+      decoding.unknown.push(at.path);
       continue;
     }
     if (known === true) copy[key] = cloneJson(fields[key]);
     else {
       const missing = property || fields[key] !== null ? undefined : zeroOf(known);
-      const value = missing ?? decodeValueAs(fields[key], known, { parent, path }, decoding);
+      const value = missing ?? decodeValueAs(fields[key], known, at, decoding);
       if (value !== undefined) copy[key] = value;
     }
   }
   return copy;
+}
+
+function joined(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`;
 }
 
 /** The zero value of a type; undefined where that is null itself. */
@@ -111,7 +117,8 @@ function zeroOf(schema: Schema): unknown {
 
 function mismatch(value: unknown, wanted: string, place: Place, { kind, version }: Decoding): never {
   const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
-  const field = `${place.parent}.${place.path}`;
+  // Go names neither the keys of maps nor the indexes of lists here.
+  const field = `${place.parent}.${place.fields}`;
   throw badRequest(
     `${kind} in version "${version}" cannot be handled as a ${kind}: ` +
       `json: cannot unmarshal ${found} into Go struct field ${field} of type ${wanted}`,

@@ -32,12 +32,14 @@ export class Entry {
     return new Entry(key, revision, { bytes });
   }
 
-  /** An entry of an object, with the revision put into it. The object itself is not changed. */
+  /** An entry of an object, with the revision put into it; none for revision 0. The object itself is not changed. */
   static fromObject(object: KubeObject, revision: number): Entry {
     const { apiVersion, kind, metadata } = object;
     // apiVersion, kind and resourceVersion come first, so that `at` finds where to splice without parsing.
     const stored: KubeObject = { apiVersion, kind, metadata: { resourceVersion: '', ...metadata } };
-    stored.metadata.resourceVersion = String(revision);
+    // What a dry run creates has none: it was never stored.
+    if (revision > 0) stored.metadata.resourceVersion = String(revision);
+    else delete stored.metadata.resourceVersion;
     for (const field in object) {
       if (field !== 'apiVersion' && field !== 'kind' && field !== 'metadata') stored[field] = object[field];
     }

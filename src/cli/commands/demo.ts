@@ -3,15 +3,15 @@ import { request } from 'node:http';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import pc from 'picocolors';
 import { parse } from 'yaml';
 import type { Client } from '../../client/index.ts';
 import { createProvenance } from '../../compose/index.ts';
 import { clientSource, diagnose, ownershipTree, renderTree } from '../../diagnose/index.ts';
 import { type Condition, isReason, type KubeObject, type Resource } from '../../machinery/index.ts';
 import { buildImage, openImageStore } from '../../registry/index.ts';
+import { colours } from '../colours.ts';
 import { type Connection, connect } from '../connection.ts';
-import { terminalColours, withExamples } from '../help.ts';
+import { withExamples } from '../help.ts';
 import { readStatus } from '../instance.ts';
 import { listResources } from '../resource-argument.ts';
 import { packageVersion } from '../version.ts';
@@ -55,7 +55,7 @@ async function demo(connection: Connection, dataDir: string, apps: string): Prom
   await step('Define what an Application is (examples/application/definition.yaml)', async () =>
     untilReady(client, await apply(client, example('definition.yaml'))),
   );
-  console.log(`\n${pc.dim(text('silly-demo.yaml').trimEnd().replace(/^/gm, '    '))}\n`);
+  console.log(`\n${text('silly-demo.yaml').trimEnd().replace(/^/gm, '    ')}\n`);
   const application = await step(`Apply these ten lines in the namespace ${namespace}`, async () => {
     await apply(client, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
     const object = example('silly-demo.yaml');
@@ -65,7 +65,7 @@ async function demo(connection: Connection, dataDir: string, apps: string): Prom
   await report(connection, ready);
   const { port } = new URL(apps);
   const url = `http://silly-demo.localhost:${port}`;
-  console.log(`\n${pc.bold(url)} answers: ${await answer(apps, `silly-demo.localhost:${port}`)}`);
+  console.log(`\n${colours.bold(url)} answers: ${await answer(apps, `silly-demo.localhost:${port}`)}`);
   console.log(`\nNow break it, and ask why:
   kubectl -n ${namespace} patch application silly-demo --type merge -p '{"spec":{"tag":"this-tag-does-not-exist"}}'
   homeport why application/silly-demo -n ${namespace}`);
@@ -88,10 +88,10 @@ async function removeDemo(client: Client): Promise<void> {
 /** Does one thing, says what, and how long it took. */
 async function step<T>(what: string, action: () => Promise<T>): Promise<T> {
   const start = performance.now();
-  if (process.stdout.isTTY) process.stdout.write(`${pc.dim('…')} ${what}`);
+  if (process.stdout.isTTY) process.stdout.write(`${colours.dim('…')} ${what}`);
   const result = await action();
   const took = `${((performance.now() - start) / 1000).toFixed(1)} s`;
-  console.log(`${process.stdout.isTTY ? '\r' : ''}${pc.green('✓')} ${what} ${pc.dim(`(${took})`)}`);
+  console.log(`${process.stdout.isTTY ? '\r' : ''}${colours.green('✓')} ${what} ${colours.dim(`(${took})`)}`);
   return result;
 }
 
@@ -125,7 +125,7 @@ async function untilReady(client: Client, object: KubeObject): Promise<KubeObjec
 async function report(connection: Connection, object: KubeObject): Promise<void> {
   const { client } = connection;
   const source = clientSource({ client, resources: await listResources(connection) });
-  console.log(`\n${renderTree(await ownershipTree(object, source), { now: new Date(), colours: terminalColours() })}`);
+  console.log(`\n${renderTree(await ownershipTree(object, source), { now: new Date(), colours })}`);
   const diagnosis = await diagnose({ object, source, provenance: createProvenance(client), now: new Date() });
   if (!diagnosis.healthy) throw new Error(`the application is not ready: ${diagnosis.cause}`);
 }

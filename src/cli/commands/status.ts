@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import pc from 'picocolors';
+import { colours } from '../colours.ts';
 import { outputOption, withExamples } from '../help.ts';
 import { type InstanceStatus, readStatus } from '../instance.ts';
 import { packageVersion } from '../version.ts';
@@ -33,6 +33,6 @@ function renderStatus(status: InstanceStatus): string {
     ['Data', status.dataDir],
     ['Capabilities', status.capabilities.join(', ')],
   ];
-  const lines = rows.map(([name, value]) => `  ${pc.dim((name ?? '').padEnd(12))}  ${value}`);
+  const lines = rows.map(([name, value]) => `  ${colours.dim((name ?? '').padEnd(12))}  ${value}`);
   return [`Homeport ${status.version} is ready (process ${status.pid}).`, ...lines].join('\n');
 }

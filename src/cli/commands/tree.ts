@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { clientSource, ownershipTree, renderTree, treeJson } from '../../diagnose/index.ts';
+import { colours } from '../colours.ts';
 import { type ConnectionFlags, connect, withConnection } from '../connection.ts';
-import { outputOption, terminalColours, withExamples } from '../help.ts';
+import { outputOption, withExamples } from '../help.ts';
 import { listResources, readObject } from '../resource-argument.ts';
 
 /** `homeport tree`: what an object owns, and what that owns, with how each is doing. */
@@ -17,7 +18,7 @@ export function treeCommand(): Command {
         const object = await readObject(connection, resources, words);
         const source = clientSource({ client: connection.client, resources });
         const tree = await ownershipTree(object, source);
-        const text = () => renderTree(tree, { now: new Date(), colours: terminalColours() });
+        const text = () => renderTree(tree, { now: new Date(), colours });
         console.log(flags.output === 'json' ? JSON.stringify(treeJson(tree), undefined, 2) : text());
       } finally {
         connection.close();

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
-import pc from 'picocolors';
 import { destination, type Logger, pino } from 'pino';
+import { colours } from '../colours.ts';
 import { type Configuration, options, readConfiguration } from '../configuration.ts';
 import { withExamples } from '../help.ts';
 import { lockDataDir, readStatus, unlockDataDir, writeStatus } from '../instance.ts';
@@ -51,7 +51,7 @@ async function up(configuration: Configuration): Promise<void> {
     publish(configuration, platform);
     console.log(banner(configuration, platform));
     log.info({ signal: await stopped.promise }, 'stopping');
-    console.log(pc.dim('Stopping: pods first …'));
+    console.log(colours.dim('Stopping: pods first …'));
     await platform.stop();
   } finally {
     unlockDataDir(dataDir);
@@ -77,18 +77,18 @@ function banner({ dataDir }: Configuration, { api, node, kubeconfig, runtimeReas
   const seconds = (performance.now() / 1000).toFixed(2);
   const rows = [
     ['API', api.url],
-    ['Kubeconfig', pc.cyan(`export KUBECONFIG=${kubeconfig}`)],
+    ['Kubeconfig', colours.cyan(`export KUBECONFIG=${kubeconfig}`)],
     ['Apps', `http://NAME.localhost:${appsPort}`],
     ['Pods', `${node.runtime} (${runtimeReason})`],
-    ['Data', `${dataDir} ${pc.dim('(log: homeport.log)')}`],
+    ['Data', `${dataDir} ${colours.dim('(log: homeport.log)')}`],
   ];
-  const lines = rows.map(([name, value]) => `  ${pc.dim((name ?? '').padEnd(11))} ${value}`);
+  const lines = rows.map(([name, value]) => `  ${colours.dim((name ?? '').padEnd(11))} ${value}`);
   return [
-    `${pc.bold(pc.green('Homeport'))} ${packageVersion()} is up ${pc.dim(`(${seconds} s)`)}`,
+    `${colours.bold(colours.green('Homeport'))} ${packageVersion()} is up ${colours.dim(`(${seconds} s)`)}`,
     '',
     ...lines,
     '',
-    `  Try first   ${pc.bold('npx homeport demo')} ${pc.dim('in another terminal: from ten lines to a running application')}`,
+    `  Try first   ${colours.bold('npx homeport demo')} ${colours.dim('in another terminal: from ten lines to a running application')}`,
     `  Stop        Ctrl-C`,
   ].join('\n');
 }

@@ -2,8 +2,9 @@ import { Command } from 'commander';
 import { createProvenance } from '../../compose/index.ts';
 import { clientSource, diagnose, findTroubles, renderTroubles, renderWhy } from '../../diagnose/index.ts';
 import type { KubeObject } from '../../machinery/index.ts';
+import { colours } from '../colours.ts';
 import { type Connection, type ConnectionFlags, connect, withConnection } from '../connection.ts';
-import { outputOption, terminalColours, withExamples } from '../help.ts';
+import { outputOption, withExamples } from '../help.ts';
 import { listResources, readObject } from '../resource-argument.ts';
 
 interface WhyFlags extends ConnectionFlags {
@@ -57,9 +58,7 @@ async function whyOne(connection: Connection, words: readonly string[], { output
   const source = clientSource({ client, resources });
   const now = new Date();
   const diagnosis = await diagnose({ object, source, provenance: createProvenance(client), now });
-  console.log(
-    output === 'json' ? JSON.stringify(diagnosis) : renderWhy(diagnosis, { now, colours: terminalColours() }),
-  );
+  console.log(output === 'json' ? JSON.stringify(diagnosis) : renderWhy(diagnosis, { now, colours }));
 }
 
 async function whyAll(connection: Connection, { output, allNamespaces = false }: WhyFlags): Promise<void> {
@@ -69,7 +68,6 @@ async function whyAll(connection: Connection, { output, allNamespaces = false }:
   const now = new Date();
   const provenance = createProvenance(client);
   const { found, looked, hidden } = await findTroubles({ client, resources, namespace, provenance, now });
-  const colours = terminalColours();
   if (output === 'json') {
     const list = found.map(({ object, diagnosis }) => ({ ...identity(object), ...diagnosis }));
     console.log(JSON.stringify(list));

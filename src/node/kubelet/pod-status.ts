@@ -1,6 +1,6 @@
 import type { Condition } from '../../machinery/index.ts';
 import { type Pod, type PodStatus, timestamp } from '../pod.ts';
-import { type ContainerRecord, statusOf } from './record.ts';
+import { type ContainerRecord, isCompleted, statusOf } from './record.ts';
 
 export interface PodFacts {
   pod: Pod;
@@ -39,7 +39,7 @@ export function podStatus(facts: PodFacts): PodStatus {
 /** An init container that has done its part. */
 export function isInitialized(record: ContainerRecord): boolean {
   if (record.kind === 'sidecar') return record.started || record.state.is === 'terminated';
-  return record.state.is === 'terminated' && record.state.code === 0;
+  return isCompleted(record);
 }
 
 function phaseOf({ pod, inits, mains }: PodFacts): NonNullable<PodStatus['phase']> {

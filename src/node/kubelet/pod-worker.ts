@@ -8,7 +8,7 @@ import { createPodVolumes } from '../volumes/pod-volumes.ts';
 import { ensureRunning, type LifeContext, stopContainer } from './container-life.ts';
 import type { KubeletDeps } from './deps.ts';
 import { isInitialized, podStatus } from './pod-status.ts';
-import { type ContainerRecord, newRecord, restoreRecord } from './record.ts';
+import { type ContainerRecord, fieldPathOf, isCompleted, newRecord, restoreRecord } from './record.ts';
 import { unsupportedInPod } from './refuse.ts';
 import { resolvConfOf } from './resolv-conf.ts';
 import { hostnameOf } from './start-container.ts';
@@ -58,6 +58,10 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
   restore(all, first.status);
 
   const emit: LifeContext['emit'] = (type, reason, message) => deps.recorder.event(pod, type, reason, message);
+  const emitOf =
+    (record: ContainerRecord): LifeContext['emit'] =>
+    (type, reason, message) =>
+      deps.recorder.event(pod, type, reason, message, fieldPathOf(record));
   const { kick, idle } = serialized(sync, (error) => {
     deps.log.warn(
       { pod: `${pod.metadata.namespace}/${pod.metadata.name}`, error: error.message },
@@ -68,11 +72,13 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
 
   function later(milliseconds: number): void {
     clearTimeout(timer);
-    timer = setTimeout(kick, milliseconds);
+    // A look that was under way when the pod was to go must not keep the process waiting for the next one.
+    if (!closing && !finished) timer = setTimeout(kick, milliseconds);
   }
 
-  function context(current: Sandbox): LifeContext {
-    return { deps, pod, sandbox: current, volumes, changed: kick, emit, terminating: () => closing !== undefined };
+  function context(current: Sandbox, record: ContainerRecord): LifeContext {
+    const terminating = () => closing !== undefined;
+    return { deps, pod, sandbox: current, volumes, changed: kick, emit: emitOf(record), terminating };
   }
 
   async function sync(): Promise<void> {
@@ -169,32 +175,30 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
 
   /** Starts what should run and may start now. @returns milliseconds until the next look, if time alone matters. */
   async function ensureContainers(): Promise<number | undefined> {
-    if (!sandbox) return undefined;
-    const life = context(sandbox);
+    const current = sandbox;
+    if (!current) return undefined;
+    const ensure = (record: ContainerRecord) => ensureRunning(record, context(current, record));
     const waits: (number | undefined)[] = [];
     for (const record of inits) {
-      if (record.kind === 'init' && record.state.is === 'terminated' && record.state.code === 0) continue;
+      if (isCompleted(record)) continue;
       if (record.kind === 'init' && mains.some((main) => main.state.is === 'running' || main.restarts > 0)) continue;
-      waits.push(mayRun(pod, record) ? await ensureRunning(record, life) : undefined);
+      waits.push(mayRun(pod, record) ? await ensure(record) : undefined);
       if (record.kind === 'init' && record.state.is === 'running' && !record.container.startupProbe)
         record.started = true;
       if (!isInitialized(record)) return minimum(waits);
-      if (record.kind === 'init') record.ready = true;
     }
-    waits.push(
-      ...(await Promise.all(mains.map((record) => (mayRun(pod, record) ? ensureRunning(record, life) : undefined)))),
-    );
+    waits.push(...(await Promise.all(mains.map((record) => (mayRun(pod, record) ? ensure(record) : undefined)))));
     return minimum(waits);
   }
 
   async function endContainers(grace: number): Promise<void> {
-    if (!sandbox) return;
-    const life = context(sandbox);
+    const current = sandbox;
+    if (!current) return;
     const why = pod.metadata.deletionTimestamp ? 'Deleted' : 'Over';
     const deadline = Date.now() + grace * 1000;
     const left = () => Math.max(0, (deadline - Date.now()) / 1000);
     const stop = (records: readonly ContainerRecord[]) =>
-      Promise.all(records.map((record) => stopContainer(record, life, left(), why)));
+      Promise.all(records.map((record) => stopContainer(record, context(current, record), left(), why)));
     await stop([...mains, ...inits.filter((record) => record.kind === 'init')]);
     // Sidecars go last, the last one first, because the containers before them may need them to the end.
     for (const record of inits.filter((each) => each.kind === 'sidecar').reverse()) await stop([record]);

@@ -105,6 +105,16 @@ function terminatedOf(state: ContainerStateStatus['terminated']): Terminated | u
   };
 }
 
+/** An init container that has done its part. Only such a one is ready after its end. */
+export function isCompleted({ kind, state }: ContainerRecord): boolean {
+  return kind === 'init' && state.is === 'terminated' && state.code === 0;
+}
+
+/** Where the container stands in its pod, as Events about it say it. */
+export function fieldPathOf({ kind, container }: ContainerRecord): string {
+  return `spec.${kind === 'main' ? 'containers' : 'initContainers'}{${container.name}}`;
+}
+
 /** The containerStatuses entry of a record. */
 export function statusOf(record: ContainerRecord): ContainerStatus {
   const { container, state } = record;
@@ -115,7 +125,7 @@ export function statusOf(record: ContainerRecord): ContainerStatus {
     ...(record.containerId ? { containerID: record.containerId } : {}),
     state: stateStatus(state),
     lastState: record.last ? stateStatus(record.last) : {},
-    ready: record.ready,
+    ready: record.ready || isCompleted(record),
     started: record.started,
     restartCount: record.restarts,
   };

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseQuantity, quantityToNumber } from '../../machinery/index.ts';
 import type { NodeImage } from '../images.ts';
-import { type LogFile, openLogFile } from '../logs/write-log.ts';
+import { type LogFile, openLogFile, removeLog } from '../logs/write-log.ts';
 import type { Container, Pod } from '../pod.ts';
 import type { ContainerLimits, ContainerSpec, RunningContainer, Sandbox } from '../runtime.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
@@ -57,7 +57,7 @@ export async function startContainer(
   const spec = await configured(() => containerSpec(record, image, context));
   if (deps.runtime.name === 'simulated') return { handle: await sandbox.start(spec), log: undefined };
   const previous = record.restarts - 2;
-  if (previous >= 0) await rm(logPath(deps.folders.logs, pod, record.container.name, previous), { force: true });
+  if (previous >= 0) await removeLog(logPath(deps.folders.logs, pod, record.container.name, previous));
   const log = openLogFile(logPath(deps.folders.logs, pod, record.container.name, record.restarts));
   try {
     const layers = await deps.images.unpack(image);

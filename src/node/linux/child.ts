@@ -1,6 +1,6 @@
 import { closeSync, fchownSync } from 'node:fs';
 import { constants } from 'node:os';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 import { spawn as spawnPty } from '@lydell/node-pty';
 import type { PipePool } from './pipes.ts';
 import { cleanEnv, spawnTool } from './shell.ts';
@@ -110,6 +110,19 @@ function startOnTerminal({ words, output }: ChildOptions): Child {
     pause: () => pty.pause(),
     resume: () => pty.resume(),
   };
+}
+
+/** Passes output on to a client as fast as it takes it: the program waits meanwhile, and not longer than the client is there. */
+export function passOn(chunk: Buffer, sink: Writable | undefined, child: Child | undefined): void {
+  if (!sink || sink.destroyed || sink.write(chunk) || !child) return;
+  const resume = () => {
+    sink.off('drain', resume);
+    sink.off('close', resume);
+    child.resume();
+  };
+  child.pause();
+  sink.on('drain', resume);
+  sink.on('close', resume);
 }
 
 /** Feeds a child from the streams of a client until the signal fires. Input ends when the client's does. */

@@ -6,7 +6,7 @@ import type { ExecStreams } from '../../client/index.ts';
 import { type ContainerExit, type ContainerSpec, type RunningContainer, StartError } from '../runtime.ts';
 import type { HostBase } from './base.ts';
 import type { Cgroup, CgroupTree } from './cgroup.ts';
-import { type Child, feed, startChild } from './child.ts';
+import { type Child, feed, passOn, startChild } from './child.ts';
 import { firstStep, launchWords, writeScripts } from './launch.ts';
 import type { PipePool } from './pipes.ts';
 import { descendantsOf, signalProcess, terminateFirstProcess } from './process.ts';
@@ -60,19 +60,15 @@ export async function startContainer(spec: ContainerSpec, host: ContainerHost): 
     cgroups: cgroup.folders,
     next: ['nsenter', ns('net'), ns('uts'), ns('ipc'), 'unshare', '--pid', '--mount', 'sh', '-c', keeper],
   });
-  const child = await startChild(
-    {
-      words,
-      stdin: spec.stdin,
-      tty: spec.tty,
-      uid: spec.user.uid,
-      output(stream, chunk) {
-        spec.output(stream, chunk);
-        for (const see of watchers) see(stream, chunk);
-      },
-    },
-    host.pipes,
-  );
+  const output = (stream: 'stdout' | 'stderr', chunk: Buffer) => {
+    const began = performance.now();
+    spec.output(stream, chunk);
+    for (const see of watchers) see(stream, chunk);
+    const took = performance.now() - began;
+    if (took > longOutput) rest(child, took * restFactor);
+  };
+  const { stdin, tty, user } = spec;
+  const child = await startChild({ words, stdin, tty, uid: user.uid, output }, host.pipes);
   try {
     const pid = await untilStarted(child, report);
     return handleOf({ spec, host, child, cgroup, folder, pid, watchers });
@@ -83,6 +79,15 @@ export async function startContainer(spec: ContainerSpec, host: ContainerHost): 
     await rm(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+/** What a program writes without end must not keep this process from everything else: it is read a sixth of the time. */
+const longOutput = 1;
+const restFactor = 5;
+
+function rest(child: Child, milliseconds: number): void {
+  child.pause();
+  setTimeout(() => child.resume(), milliseconds);
 }
 
 async function prepareFolder(plan: RootPlan, spec: ContainerSpec): Promise<void> {
@@ -174,7 +179,7 @@ function handleOf(parts: Parts): RunningContainer {
     },
     async attach(streams) {
       if (!running) return (await exited).code;
-      const see = (stream: 'stdout' | 'stderr', chunk: Buffer) => void streams[stream]?.write(chunk);
+      const see = (stream: 'stdout' | 'stderr', chunk: Buffer) => passOn(chunk, streams[stream], child);
       watchers.add(see);
       if (spec.stdin) feed(child, streams.stdin, streams.resize, streams.signal, spec.stdinOnce);
       const gone = new Promise<number>((resolve) =>
@@ -241,14 +246,8 @@ async function execIn(
     `--mount=/proc/${keeperChild.pid}/ns/mnt`,
     `--pid=/proc/${keeperChild.pid}/ns/pid_for_children`,
   ];
-  const sinks = { stdout: streams.stdout, stderr: streams.stderr };
   let child: Child | undefined;
-  const output = (stream: 'stdout' | 'stderr', chunk: Buffer) => {
-    const sink = sinks[stream];
-    if (!sink || sink.destroyed || sink.write(chunk)) return;
-    child?.pause();
-    sink.once('drain', () => child?.resume());
-  };
+  const output = (stream: 'stdout' | 'stderr', chunk: Buffer) => passOn(chunk, streams[stream], child);
   const words = firstStep({
     files,
     report,

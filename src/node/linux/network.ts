@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startTime } from './process.ts';
 import { runTool } from './shell.ts';
@@ -27,26 +27,61 @@ interface Link {
   ifalias?: string;
 }
 
+/** Which data folder has which number, for all of this machine. */
+const machineClaims = '/var/lib/homeport/networks';
+
 /**
  * Reserves a bridge with a range of Pod IPs and one of ClusterIPs. Making the bridge is the reservation: the kernel lets
- * only one instance have a name. The data folder remembers the number, so that addresses stay the same after a restart.
- * Bridges of instances that died are removed first.
+ * only one instance have a name. Services keep their ClusterIPs, so an instance keeps its number: the data folder
+ * remembers it, and a claim on the machine keeps others away from it while the instance is down, for as long as the data
+ * folder is there. Bridges of instances that died are removed first.
  * @throws Error when all numbers are taken or bridges cannot be made.
  */
-export async function reserveNetwork(options: { dataDir: string }): Promise<NetworkReservation> {
-  const record = join(options.dataDir, 'node', 'network.json');
-  const remembered = await readIndex(record);
+export async function reserveNetwork(options: { dataDir: string; claims?: string }): Promise<NetworkReservation> {
+  const { claims = machineClaims } = options;
+  await mkdir(join(options.dataDir, 'node'), { recursive: true, mode: 0o700 });
+  const dataDir = await realpath(options.dataDir);
+  const remembered = await readIndex(dataDir);
   await removeLeftovers();
   const taken = await takenRanges();
-  const candidates = [...new Set([...(remembered === undefined ? [] : [remembered]), ...Array(mostInstances).keys()])];
+  const claimed = await claimedByOthers(claims, dataDir);
+  const all = [...Array(mostInstances).keys()];
+  const first = remembered === undefined || claimed.has(remembered) ? [] : [remembered];
+  // A number that is claimed and not in use is better than none.
+  const candidates = new Set([...first, ...all.filter((index) => !claimed.has(index)), ...all]);
   for (const index of candidates) {
     if (overlaps(taken, index) || !(await makeBridge(index))) continue;
-    await mkdir(join(options.dataDir, 'node'), { recursive: true, mode: 0o700 });
-    await writeFile(record, JSON.stringify({ index }));
+    await writeFile(recordOf(dataDir), JSON.stringify({ index }));
+    await claim(claims, index, dataDir);
     return reservation(index);
   }
   throw new Error(`reserving a network: all ${mostInstances} ranges from 10.244.0.0/24 on are in use on this machine`);
 }
+
+/** Numbers of other data folders that still are there; claims of those that are gone are removed. */
+async function claimedByOthers(claims: string, dataDir: string): Promise<Set<number>> {
+  const found = new Set<number>();
+  for (const name of await readdir(claims).catch(() => [])) {
+    const owner = await readFile(join(claims, name), 'utf8').catch(() => '');
+    if (owner === dataDir) continue;
+    if (String(await readIndex(owner)) === name) found.add(Number(name));
+    else await rm(join(claims, name), { force: true });
+  }
+  return found;
+}
+
+async function claim(claims: string, index: number, dataDir: string): Promise<void> {
+  try {
+    await mkdir(claims, { recursive: true, mode: 0o755 });
+    await writeFile(join(claims, String(index)), dataDir, { mode: 0o600 });
+  } catch (error) {
+    // On a machine that is read-only the claim lasts as long as the bridge does.
+    if (!(error instanceof Error && 'code' in error && ['EROFS', 'EACCES', 'EPERM'].includes(String(error.code))))
+      throw error;
+  }
+}
+
+const recordOf = (dataDir: string) => join(dataDir, 'node', 'network.json');
 
 function reservation(index: number): NetworkReservation {
   const bridge = `hp${index}`;
@@ -64,9 +99,9 @@ function reservation(index: number): NetworkReservation {
 
 const gatewayOf = (index: number) => `10.244.${index}.1`;
 
-async function readIndex(path: string): Promise<number | undefined> {
+async function readIndex(dataDir: string): Promise<number | undefined> {
   try {
-    const { index } = JSON.parse(await readFile(path, 'utf8'));
+    const { index } = JSON.parse(await readFile(recordOf(dataDir), 'utf8'));
     return Number.isInteger(index) && index >= 0 && index < mostInstances ? index : undefined;
   } catch (error) {
     // A record that is missing or damaged only costs the instance its old addresses.

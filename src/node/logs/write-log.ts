@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** A container's log file while the container runs. */
@@ -35,9 +36,8 @@ export function openLogFile(path: string, limits = rotation): LogFile {
     waiting = undefined;
   }
 
-  function append(records: Buffer[]): void {
-    if (records.length === 0) return;
-    const bytes = Buffer.concat(records);
+  function append(bytes: Buffer): void {
+    if (bytes.length === 0) return;
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
     size += bytes.length;
     if (size >= limits.bytes) rotate();
@@ -68,7 +68,7 @@ export function openLogFile(path: string, limits = rotation): LogFile {
     close() {
       if (closed) return;
       for (const stream of ['stdout', 'stderr'] as const) {
-        if (rest[stream].length > 0) append([record(stream, 'P', rest[stream])]);
+        if (rest[stream].length > 0) append(recordsOf(stream, rest[stream], [0, rest[stream].length, 0]));
       }
       closed = true;
       closeSync(fd);
@@ -82,24 +82,42 @@ export function openLogFile(path: string, limits = rotation): LogFile {
   };
 }
 
-function split(stream: 'stdout' | 'stderr', bytes: Buffer): { records: Buffer[]; left: Buffer } {
-  const records: Buffer[] = [];
+/** Removes a log and what was rotated from it. */
+export async function removeLog(path: string): Promise<void> {
+  const rotated = Array.from({ length: rotation.files - 1 }, (_, at) => `${path}.${at + 1}`);
+  for (const each of [path, ...rotated]) await rm(each, { force: true });
+}
+
+/** The records of all whole lines, and what is left. A flood comes as lines of a few bytes: each is copied once, nothing more. */
+function split(stream: 'stdout' | 'stderr', bytes: Buffer): { records: Buffer; left: Buffer } {
+  const parts: number[] = [];
   let at = 0;
   for (;;) {
     const end = bytes.indexOf(newline, at);
     const stop = end < 0 ? bytes.length : end;
-    while (stop - at > longestPart) {
-      records.push(record(stream, 'P', bytes.subarray(at, at + longestPart)));
-      at += longestPart;
-    }
-    if (end < 0) return { records, left: Buffer.from(bytes.subarray(at)) };
-    records.push(record(stream, 'F', bytes.subarray(at, end)));
+    for (; stop - at > longestPart; at += longestPart) parts.push(at, at + longestPart, 0);
+    if (end < 0) return { records: recordsOf(stream, bytes, parts), left: Buffer.from(bytes.subarray(at)) };
+    parts.push(at, end, 1);
     at = end + 1;
   }
 }
 
-function record(stream: string, tag: 'F' | 'P', content: Buffer): Buffer {
-  return Buffer.concat([Buffer.from(`${nanoTimestamp()} ${stream} ${tag} `), content, Buffer.of(newline)]);
+/** @param parts start, end, and whether the line ends there, three numbers each */
+function recordsOf(stream: string, bytes: Buffer, parts: readonly number[]): Buffer {
+  const head = `${nanoTimestamp()} ${stream}`;
+  const tags = [Buffer.from(`${head} P `), Buffer.from(`${head} F `)] as const;
+  const extra = tags[0].length + 1;
+  let size = 0;
+  for (let i = 0; i < parts.length; i += 3) size += (parts[i + 1] ?? 0) - (parts[i] ?? 0) + extra;
+  const out = Buffer.allocUnsafe(size);
+  let to = 0;
+  for (let i = 0; i < parts.length; i += 3) {
+    out.set(parts[i + 2] === 1 ? tags[1] : tags[0], to);
+    to += extra - 1;
+    to += bytes.copy(out, to, parts[i], parts[i + 1]);
+    out[to++] = newline;
+  }
+  return out;
 }
 
 function nanoTimestamp(): string {

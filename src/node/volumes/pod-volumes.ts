@@ -1,4 +1,5 @@
-import { chmod, chown, mkdir, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { chmod, chown, mkdir, open, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { expand } from '../kubelet/env.ts';
 import type { Container, Pod, Volume, VolumeMount } from '../pod.ts';
@@ -120,21 +121,33 @@ async function withSubPath(base: Mount, volume: Prepared, subPath: string): Prom
     throw new Error(
       `subPath ${subPath} is not a folder: in a volume that containers can write to only folders are supported`,
     );
-  if (kind === undefined) await makeInside(volume.hostPath, parts);
+  await makeInside(volume.hostPath, parts);
   return { ...base, subPath: parts.join('/') };
 }
 
-/** Makes the folders of a subPath, as open as the volume itself is. */
+/**
+ * Makes the folders of a subPath, as open as the volume itself is. Each is opened and gone on from as what was opened,
+ * because containers may turn a folder of theirs into a link at any moment.
+ */
 async function makeInside(root: string, parts: readonly string[]): Promise<void> {
-  const { mode } = await stat(root);
-  let at = root;
-  for (const part of parts) {
-    at = join(at, part);
-    const kind = await kindOfPath(at);
-    if (kind === 'file') throw new Error(`subPath ${parts.join('/')} goes through something that is not a folder`);
-    if (kind === 'folder') continue;
-    await mkdir(at);
-    await chmod(at, mode & 0o7777);
+  let at = await open(root, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    const { mode } = await at.stat();
+    for (const part of parts) {
+      const path = `/proc/self/fd/${at.fd}/${part}`;
+      const made = await mkdir(path).then(
+        () => true,
+        () => false, // It is there already, or opening it says what is wrong.
+      );
+      const next = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW).catch(() => {
+        throw new Error(`subPath ${parts.join('/')} goes through something that is not a folder`);
+      });
+      await at.close();
+      at = next;
+      if (made) await at.chmod(mode & 0o7777);
+    }
+  } finally {
+    await at.close();
   }
 }
 

@@ -29,7 +29,8 @@ export function isSameEndpoints(a: KubeObject, b: KubeObject): boolean {
 }
 
 function subsetOf({ ports, backends }: BackendGroup): Record<string, unknown> | undefined {
-  const staying = backends.filter(({ terminating }) => !terminating);
+  // Sorted, so that what kubectl shows does not change with the order in which pods were seen.
+  const staying = backends.filter(({ terminating }) => !terminating).sort((a, b) => (a.ip < b.ip ? -1 : 1));
   if (staying.length === 0) return undefined;
   const addresses = staying.filter(({ ready }) => ready).map(addressOf);
   const notReadyAddresses = staying.filter(({ ready }) => !ready).map(addressOf);

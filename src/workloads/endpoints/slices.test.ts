@@ -67,6 +67,12 @@ describe('the slices of a service', () => {
   });
 });
 
+it('the Endpoints of a service are in the order of their addresses', () => {
+  const pods = [pod('a', '1.1.1.3'), pod('b', '1.1.1.1'), pod('c', '1.1.1.2')];
+  const [subset] = endpointsFor(service, backendGroups(service, pods))['subsets'] as { addresses: { ip: string }[] }[];
+  expect(subset?.addresses.map(({ ip }) => ip)).toEqual(['1.1.1.1', '1.1.1.2', '1.1.1.3']);
+});
+
 it('the Endpoints of a service leave out terminating pods and tell ready ones from others', () => {
   const pods = [pod('a', '1.1.1.1'), pod('b', '1.1.1.2', { ready: false }), pod('c', '1.1.1.3', { deleted: true })];
   expect(endpointsFor(service, backendGroups(service, pods))['subsets']).toEqual([
