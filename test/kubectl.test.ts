@@ -371,3 +371,50 @@ describe('delete', () => {
     await kubectl(`wait namespace ${ns} --for=delete --timeout=20s`);
   });
 });
+
+describe('less common commands', () => {
+  test('cordon, taint, evict by drain, and back', async () => {
+    const ns = await namespace('drain');
+    await kubectl(`-n ${ns} create deployment web --image=silly-demo:1`);
+    await kubectl(`-n ${ns} rollout status deploy/web --timeout=30s`);
+    const pod = (await kubectl(`-n ${ns} get pod -o name`)).trim();
+    await kubectl('cordon homeport');
+    expect(await kubectl('get node homeport')).toContain('Ready,SchedulingDisabled');
+    expect(await kubectl(`drain homeport --force --pod-selector=app=web --timeout=20s`)).toContain(`${pod} evicted`);
+    await kubectl('uncordon homeport');
+    await kubectl(`-n ${ns} rollout status deploy/web --timeout=30s`);
+    await kubectl('taint node homeport example.com/kept=yes:PreferNoSchedule');
+    expect(await kubectl('describe node homeport')).toMatch(/Taints: +example.com\/kept=yes:PreferNoSchedule/);
+    await kubectl('taint node homeport example.com/kept-');
+  });
+
+  test('expose, run and set', async () => {
+    const ns = await namespace('verbs');
+    await kubectl(`-n ${ns} run one --image=silly-demo:1 --port=8080 --env=A=b --labels=app=one --expose`);
+    await kubectl(`-n ${ns} expose pod one --name=again --port=80 --target-port=8080 --type=NodePort`);
+    expect(await kubectl(`-n ${ns} get svc again -o jsonpath={.spec.selector}`)).toBe('{"app":"one"}');
+    await kubectl(`-n ${ns} create deployment web --image=silly-demo:1`);
+    await kubectl(`-n ${ns} set env deploy/web A=1 B=2`);
+    await kubectl(`-n ${ns} set env deploy/web A-`);
+    await kubectl(`-n ${ns} set resources deploy/web --limits=memory=64Mi`);
+    await kubectl(`-n ${ns} set serviceaccount deploy/web default`);
+    expect(
+      JSON.parse(await kubectl(`-n ${ns} get deploy web -o jsonpath={.spec.template.spec}`)) as object,
+    ).toMatchObject({
+      serviceAccountName: 'default',
+      containers: [{ env: [{ name: 'B', value: '2' }], resources: { limits: { memory: '64Mi' } } }],
+    });
+    expect(await refused(`-n ${ns} set image deploy/web silly-demo=`)).toContain(
+      'spec.template.spec.containers[0].image: Required value',
+    );
+  });
+
+  test('what is not there says so', async () => {
+    const missing = 'the server could not find the requested resource';
+    expect(await refused('create job x --image=x')).toContain(missing);
+    expect(await refused('create quota x --hard=cpu=1')).toContain(missing);
+    expect(await refused('get cronjobs')).toContain('doesn\'t have a resource type "cronjobs"');
+    expect(await refused('certificate approve x')).toContain('certificatesigningrequests');
+    expect(await refused('top nodes')).toContain('Metrics API not available');
+  });
+});

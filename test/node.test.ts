@@ -30,6 +30,7 @@ interface Bench {
 }
 
 interface ContainerStatus {
+  image: string;
   ready: boolean;
   restartCount: number;
   state: {
@@ -144,6 +145,22 @@ describe('simulated', () => {
     await bench.until('typo', (status) => first(status)?.state.waiting?.reason === 'ImagePullBackOff');
     await buildImage({ store: bench.store, folder: 'examples/silly-demo', tags: ['silly-demo:2'] });
     await bench.until('typo', isReady);
+  });
+
+  test('a pod whose image is changed goes on with the new one, whatever its restart policy', async () => {
+    await bench.run('change', { restartPolicy: 'Never', containers: [{ name: 'main', image: 'silly-demo:typo' }] });
+    await bench.until('change', (status) => first(status)?.state.waiting?.reason === 'ImagePullBackOff');
+    const ref = { namespace: 'default', pod: 'change', container: 'main' };
+    const options = { follow: false, previous: false, timestamps: false };
+    await expect(
+      bench.node.logs(ref, options, new AbortController().signal)[Symbol.asyncIterator]().next(),
+    ).rejects.toThrow('container "main" in pod "change" is waiting to start: trying and failing to pull image');
+    for (const [restarts, image] of ['silly-demo:1', 'nginx'].entries()) {
+      const spec = { containers: [{ name: 'main', image }] };
+      await bench.client.patch(pods, { name: 'change', namespace: 'default' }, 'strategic', { spec });
+      await bench.until('change', (status) => isReady(status) && first(status)?.image.endsWith(image) === true);
+      expect((await bench.until('change', isReady)).containerStatuses).toMatchObject([{ restartCount: restarts }]);
+    }
   });
 
   test('three hundred pods are ready soon, and gone when deleted', async () => {

@@ -91,6 +91,10 @@ export async function startNode(options: NodeOptions): Promise<NodeAgent> {
     foundation.bridge === undefined
       ? undefined
       : startServiceProxy({ informers, backends, recorder, log, bridge: foundation.bridge });
+  // Of images that were built anew, and of those that were removed.
+  await images
+    .removeUnused()
+    .catch((error: Error) => log.warn({ error: error.message }, 'removing layers of images that are gone'));
   await registerNode(client, { name, runtime, images, version });
   const deps: KubeletDeps = {
     client,

@@ -35,6 +35,8 @@ export interface ImageSource {
   explainMissing(reference: string): Promise<string>;
   /** Folders with the unpacked layers, base layer first; unpacked on first use, verified and shared: never write there. */
   unpack(image: NodeImage): Promise<string[]>;
+  /** Removes unpacked layers that no image has any more. Only while nothing runs on them. */
+  removeUnused(): Promise<void>;
   /** Calls back after images came or went, also through another process. Returns the way to stop it. */
   onChange(listener: () => void): () => void;
 }

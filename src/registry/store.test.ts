@@ -115,6 +115,16 @@ test('a removed name takes with it what no other name needs', async () => {
   expect(await readdir(join(store.dir, 'blobs/sha256'))).toEqual([]);
 });
 
+test('unpacked layers go when no image has them', async () => {
+  const store = await open();
+  const [old] = await store.unpack(await buildImage({ store, folder, tags: ['a:1'] }));
+  await writeFile(join(folder, 'server.js'), 'console.log(3)');
+  const [kept] = await store.unpack(await buildImage({ store, folder, tags: ['a:1'] }));
+  expect(old).not.toBe(kept);
+  await store.removeUnused();
+  expect(await readdir(join(store.dir, 'unpacked'))).toEqual([kept?.split('/').at(-1)]);
+});
+
 test('a link that leads out of the folder is refused', async () => {
   await symlink('../../etc/passwd', join(folder, 'link'));
   await expect(buildImage({ store: await open(), folder, tags: ['a:1'] })).rejects.toThrow(/leads out of the folder/);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { watch } from 'node:fs';
-import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
@@ -53,6 +53,8 @@ export interface ImageStore {
   explainMissing(reference: string): Promise<string>;
   /** Folders of the unpacked layers, lowest first. Unpacked and verified once a layer; never write there. */
   unpack(image: { digest: string }): Promise<string[]>;
+  /** Removes unpacked layers that no image has any more. Only while no container stands on them. */
+  removeUnused(): Promise<void>;
   /** Stores an image from its layers (already blobs) and configuration under some names. */
   put(image: NewImage): Promise<StoredImage>;
   /** Forgets a name, and what no other name needs. False when it was not there. */
@@ -113,7 +115,7 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
   }
 
   function unpackLayer(layer: Descriptor, diffId: string): Promise<string> {
-    const folder = join(dir, 'unpacked', layer.digest.replace(':', '-'));
+    const folder = join(dir, 'unpacked', folderOf(layer.digest));
     const running = unpacking.get(folder);
     if (running) return running;
     const work = unpackInto(dir, layer, diffId, folder).finally(() => unpacking.delete(folder));
@@ -152,6 +154,7 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
       const entry = await find(reference);
       return entry ? locked(() => replaceNames(dir, indexPath, [nameOf(entry)], [])) : false;
     },
+    removeUnused: () => locked(() => removeUnused(dir, indexPath)),
     onChange(listener) {
       const watcher = watch(dir, { persistent: false }, (_event, name) => {
         if (name === 'index.json') listener();
@@ -259,6 +262,17 @@ async function replaceNames(dir: string, indexPath: string, names: string[], ent
   }
   return gone.length > 0;
 }
+
+async function removeUnused(dir: string, indexPath: string): Promise<void> {
+  const index = await readIndex(indexPath);
+  const needed = new Set((await Promise.all(index.manifests.map((entry) => blobsOf(dir, entry)))).flat().map(folderOf));
+  for (const name of await readdir(join(dir, 'unpacked'))) {
+    if (!needed.has(name)) await rm(join(dir, 'unpacked', name), { recursive: true, force: true });
+  }
+}
+
+/** The name of a layer's folder. */
+const folderOf = (digest: string) => digest.replace(':', '-');
 
 async function blobsOf(dir: string, entry: Descriptor): Promise<string[]> {
   const manifest = await getDocument<ImageManifest>(dir, entry);

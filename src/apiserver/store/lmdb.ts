@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { open } from 'lmdb';
+import { mkdirSync, statfsSync } from 'node:fs';
+import { open, type RootDatabase } from 'lmdb';
+import { ApiError } from '../../machinery/index.ts';
 import { readIfPresent, writePrivateFile } from '../auth/private-file.ts';
 import type { Backend, LogRecord } from './backend.ts';
 import { type Cipher, createCipher } from './cipher.ts';
@@ -9,6 +10,8 @@ const FORMAT = 1;
 const KEY_BYTES = 32;
 /** Records that one compaction transaction removes at most, so that writers never wait long for it. */
 const COMPACTION_BATCH = 2_000;
+/** Less free space than this, in bytes, and a failing write is put down to the full disk. */
+const NEARLY_FULL = 4 * 1024 * 1024;
 
 /** Revisions as fixed-width text, so that they sort as numbers. */
 const logKey = (revision: number): string => `l/${revision.toString(16).padStart(12, '0')}`;
@@ -58,6 +61,30 @@ function openKey(folder: string, cipherKey: string): Buffer {
 }
 
 /**
+ * Makes changes in one transaction; resolves when it is on disk.
+ * @throws ApiError 500 when it cannot be written: nothing of it is then, and the database goes on as it was.
+ */
+async function transact(
+  db: RootDatabase<Buffer, string>,
+  what: string,
+  folder: string,
+  changes: () => Promise<boolean>[],
+): Promise<void> {
+  let writes: Promise<boolean>[] = [];
+  const batch = db.batch(() => {
+    writes = changes();
+  });
+  // Every single write rejects with its transaction: all are waited for, so that none is left unhandled.
+  const failed = (await Promise.allSettled([batch, ...writes])).find((result) => result.status === 'rejected');
+  if (!failed) return;
+  const [cause] = await Promise.allSettled([(failed.reason as { commitError?: Promise<unknown> }).commitError]);
+  const problem = cause.status === 'rejected' ? String(cause.reason) : String(failed.reason);
+  const { bavail, bsize } = statfsSync(folder);
+  const hint = bavail * bsize < NEARLY_FULL ? 'the disk is full: make room on it' : 'is its disk in order?';
+  throw new ApiError(500, 'InternalError', `Internal error occurred: ${what} failed: ${problem}; ${hint}`);
+}
+
+/**
  * Opens or creates the database in a folder (mode 0700). Secrets are sealed with a key that is kept beside it (mode 0600).
  * @throws Error when the folder holds another format, or a database whose revision line is broken.
  */
@@ -70,6 +97,8 @@ export function lmdbBackend(folder: string): Backend {
     path: `${folder}/objects.mdb`,
     encoding: 'binary',
     overlappingSync: false,
+    // The store batches by itself; the library's own batches of a turn leave a promise unhandled when a commit fails.
+    eventTurnBatching: false,
     maxReaders: 16,
   });
   const number = (key: string, otherwise: number): number => Number(db.get(key)?.toString() ?? otherwise);
@@ -108,16 +137,16 @@ export function lmdbBackend(folder: string): Backend {
   async function commit(records: readonly LogRecord[]): Promise<void> {
     const last = records.at(-1);
     if (!last) return;
-    const done = await db.batch(() => {
-      for (const record of records) {
-        db.put(logKey(record.revision), encodeRecord(record, cipher));
-        if (record.bytes) db.put(objectKey(record.path), Buffer.from(String(record.revision)));
-        else db.remove(objectKey(record.path));
-      }
-      db.put('m/format', Buffer.from(String(FORMAT)));
-      db.put('m/revision', Buffer.from(String(last.revision)));
-    });
-    if (!done) throw new Error(`writing revision ${last.revision} to the database in ${folder}: not committed`);
+    await transact(db, `storing up to revision ${last.revision}`, folder, () => [
+      ...records.flatMap((record) => [
+        db.put(logKey(record.revision), encodeRecord(record, cipher)),
+        record.bytes
+          ? db.put(objectKey(record.path), Buffer.from(String(record.revision)))
+          : db.remove(objectKey(record.path)),
+      ]),
+      db.put('m/format', Buffer.from(String(FORMAT))),
+      db.put('m/revision', Buffer.from(String(last.revision))),
+    ]);
     revision = last.revision;
   }
 
@@ -130,10 +159,10 @@ export function lmdbBackend(folder: string): Backend {
         if (record.previous > 0) superseded.push(record.previous);
         if (!record.bytes) superseded.push(record.revision);
       }
-      await db.batch(() => {
-        for (const dead of superseded) db.remove(logKey(dead));
-        db.put('m/floor', Buffer.from(String(upTo)));
-      });
+      await transact(db, 'compacting', folder, () => [
+        ...superseded.map((dead) => db.remove(logKey(dead))),
+        db.put('m/floor', Buffer.from(String(upTo))),
+      ]);
       floor = upTo;
     }
   }

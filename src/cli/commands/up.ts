@@ -61,10 +61,14 @@ async function up(configuration: Configuration): Promise<void> {
 
 /** What happens goes to a file, so that the terminal says only what a person needs. */
 function createLog({ dataDir, logLevel }: Configuration): Logger {
-  return pino(
-    { level: logLevel, base: null },
-    destination({ dest: join(dataDir, 'homeport.log'), sync: false, mode: 0o600 }),
-  );
+  const file = destination({ dest: join(dataDir, 'homeport.log'), sync: false, mode: 0o600 });
+  // The platform goes on without its log; the terminal says why, once.
+  let told = '';
+  file.on('error', ({ message }: Error) => {
+    if (told !== message) console.error(`homeport.log cannot be written: ${message}`);
+    told = message;
+  });
+  return pino({ level: logLevel, base: null }, file);
 }
 
 function publish({ dataDir }: Configuration, { api, node, kubeconfig, capabilities }: Platform): void {

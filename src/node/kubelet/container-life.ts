@@ -67,6 +67,7 @@ async function start(record: ContainerRecord, image: NodeImage, context: LifeCon
   const { name } = record.container;
   const again = record.state.is === 'terminated' || record.last !== undefined;
   const attempt = { ...record, restarts: again ? record.restarts + 1 : record.restarts };
+  record.replaced = false;
   let started: Started;
   try {
     started = await startContainer(attempt, image, context);

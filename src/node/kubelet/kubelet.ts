@@ -1,8 +1,9 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Informers } from '../../client/index.ts';
 import type { KubeObject } from '../../machinery/index.ts';
 import { asPod, configMaps, type Pod, pods, secrets } from '../pod.ts';
+import { removeTree } from '../remove-tree.ts';
 import type { KubeletDeps } from './deps.ts';
 import { type PodWorker, startPodWorker } from './pod-worker.ts';
 
@@ -123,7 +124,7 @@ async function sweep(deps: KubeletDeps, alive: ReadonlySet<string>): Promise<voi
     const entries = await readdir(folder).catch(() => []);
     for (const entry of entries) {
       const uid = entry.slice(entry.lastIndexOf('_') + 1);
-      if (!alive.has(uid)) await rm(join(folder, entry), { recursive: true, force: true });
+      if (!alive.has(uid)) await removeTree(join(folder, entry));
     }
   }
 }

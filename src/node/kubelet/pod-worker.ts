@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { equalJson, isReason } from '../../machinery/index.ts';
 import { type Pod, type PodStatus, pods, timestamp } from '../pod.ts';
+import { removeTree } from '../remove-tree.ts';
 import type { RunningContainer, Sandbox } from '../runtime.ts';
 import { createPodVolumes } from '../volumes/pod-volumes.ts';
+import { adoptImage } from './adopt-image.ts';
 import { ensureRunning, type LifeContext, stopContainer } from './container-life.ts';
 import type { KubeletDeps } from './deps.ts';
 import { isInitialized, podStatus } from './pod-status.ts';
@@ -224,9 +225,9 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
     clearTimeout(timer);
     await removeSandbox();
     await volumes.remove();
-    await rm(join(deps.folders.pods, uid), { recursive: true, force: true });
+    await removeTree(join(deps.folders.pods, uid));
     const { namespace, name } = pod.metadata;
-    await rm(join(deps.folders.logs, `${namespace}_${name}_${uid}`), { recursive: true, force: true });
+    await removeTree(join(deps.folders.logs, `${namespace}_${name}_${uid}`));
   }
 
   async function removeSandbox(): Promise<void> {
@@ -286,6 +287,10 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
         [next.metadata.labels, next.metadata.annotations],
       );
       pod = next;
+      for (const record of all) {
+        const adopted = adoptImage(record, pod, sandbox && context(sandbox, record));
+        void adopted.catch((error: Error) => deps.log.warn({ error: error.message }, 'changing an image'));
+      }
       kick();
     },
     async shutDown(grace) {
@@ -343,7 +348,7 @@ function restore(records: readonly ContainerRecord[], status: PodStatus | undefi
 
 /** Whether the restart policy lets a container run (again). */
 function mayRun(pod: Pod, record: ContainerRecord): boolean {
-  if (record.kind === 'sidecar') return true;
+  if (record.kind === 'sidecar' || record.replaced) return true;
   const end = record.state.is === 'terminated' ? record.state : undefined;
   if (!end) return true;
   const policy = pod.spec?.restartPolicy ?? 'Always';

@@ -5,7 +5,7 @@ import type { RunningContainer } from '../runtime.ts';
 
 /** What the kubelet knows about one container of a pod. */
 export interface ContainerRecord {
-  readonly container: Container;
+  container: Container;
   /** An init container with restartPolicy Always is a sidecar: it starts in turn and goes on running. */
   readonly kind: 'init' | 'sidecar' | 'main';
   state: ContainerState;
@@ -21,6 +21,8 @@ export interface ContainerRecord {
   /** Milliseconds to wait after an end before the next start; 0 before the first restart. */
   backOff: number;
   imageBackOff: { delay: number; until: number; failure: string } | undefined;
+  /** Its image was changed: it starts once more, whatever the restart policy says. */
+  replaced: boolean;
 }
 
 export type ContainerState = Waiting | Running | Terminated;
@@ -64,6 +66,7 @@ export function newRecord(container: Container, kind: ContainerRecord['kind']): 
     containerId: '',
     backOff: 0,
     imageBackOff: undefined,
+    replaced: false,
   };
 }
 

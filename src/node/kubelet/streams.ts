@@ -43,7 +43,7 @@ export function createPodStreams(kubelet: Kubelet, logs: string): PodStreams {
       }
       if (!options.previous && record.state.is === 'waiting' && !record.last) {
         throw badRequest(
-          `container ${JSON.stringify(name)} in pod ${JSON.stringify(ref.pod)} is waiting to start: ${record.state.reason}`,
+          `container ${JSON.stringify(name)} in pod ${JSON.stringify(ref.pod)} is waiting to start: ${waitingFor(record.state.reason)}`,
         );
       }
       // While it waits to be started again, the log of the last time is the current one.
@@ -90,4 +90,10 @@ function containerName(worker: PodWorker, ref: ContainerRef): string {
   }
   const pod = worker.pod();
   return pod.metadata.annotations?.[defaultContainer] ?? pod.spec?.containers[0]?.name ?? '';
+}
+
+/** The kubelet's words for the most common reasons to wait; the reason itself for others. */
+function waitingFor(reason: string): string {
+  if (reason === 'ErrImagePull') return "image can't be pulled";
+  return reason === 'ImagePullBackOff' ? 'trying and failing to pull image' : reason;
 }

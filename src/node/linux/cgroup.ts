@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ContainerLimits } from '../runtime.ts';
 import { signalProcess } from './process.ts';
@@ -34,15 +34,20 @@ interface Hierarchy {
 }
 
 /** Processes and threads one container may have: a fork bomb must not take the machine with it. */
-const mostProcesses = 8192;
+const mostProcesses = 4096;
 const cpuPeriod = 100_000;
 
-/** Finds the control groups that this process may divide further, version 1 or 2, and makes a group for the instance. */
-export async function openCgroups(instance: string): Promise<CgroupTree> {
+/**
+ * Finds the control groups that this process may divide further, version 1 or 2, and makes a group for the instance.
+ * Empty groups of instances that were killed, and whose data folders are gone since, are removed.
+ * @param others instances that are running
+ */
+export async function openCgroups(instance: string, others: ReadonlySet<string>): Promise<CgroupTree> {
   const hierarchies: Hierarchy[] = [];
   let obstacle = 'no control groups are mounted';
   for (const candidate of mountedHierarchies(`homeport-${instance}`)) {
     try {
+      await removeLeftovers(dirname(candidate.folder), new Set([instance, ...others]));
       await prepare(candidate);
       hierarchies.push(candidate);
     } catch (error) {
@@ -58,6 +63,20 @@ export async function openCgroups(instance: string): Promise<CgroupTree> {
       for (const { folder } of hierarchies) await removeGroup(folder);
     },
   };
+}
+
+async function removeLeftovers(folder: string, alive: ReadonlySet<string>): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const owner = /^homeport-([0-9a-f]{8})$/.exec(name)?.[1];
+    if (owner !== undefined && !alive.has(owner)) await removeEmpty(join(folder, name));
+  }
+}
+
+/** Removes a group and those below it unless there are processes in it. */
+async function removeEmpty(folder: string): Promise<void> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+  for (const entry of entries) if (entry.isDirectory()) await removeEmpty(join(folder, entry.name));
+  await rmdir(folder).catch(() => undefined); // Whoever is in there keeps it.
 }
 
 function mountedHierarchies(name: string): Hierarchy[] {

@@ -3,6 +3,7 @@ import { watch } from 'node:fs';
 import { mkdir, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecStreams } from '../../client/index.ts';
+import { removeTree } from '../remove-tree.ts';
 import { type ContainerExit, type ContainerSpec, type RunningContainer, StartError } from '../runtime.ts';
 import type { HostBase } from './base.ts';
 import type { Cgroup, CgroupTree } from './cgroup.ts';
@@ -76,7 +77,7 @@ export async function startContainer(spec: ContainerSpec, host: ContainerHost): 
     signalProcess(child.pid, 'SIGKILL');
     await child.ended;
     await cgroup.remove();
-    await rm(folder, { recursive: true, force: true });
+    await removeTree(folder);
     throw error;
   }
 }
@@ -189,12 +190,14 @@ function handleOf(parts: Parts): RunningContainer {
         return await Promise.race([exited.then((exit) => exit.code), gone]);
       } finally {
         watchers.delete(see);
+        // It may have been waited for.
+        child.resume();
       }
     },
     remove() {
       removed ??= exited.then(async () => {
         await cgroup.remove();
-        await rm(folder, { recursive: true, force: true });
+        await removeTree(folder);
       });
       return removed;
     },

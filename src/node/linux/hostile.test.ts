@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chooseRuntime } from '../detect.ts';
+import { removeTree } from '../remove-tree.ts';
 import type { Mount, Sandbox } from '../runtime.ts';
 import { containerSpec, execute, makeDataDir, runToEnd, startRuntime } from './runtime.testing.ts';
 
@@ -93,6 +96,44 @@ describe.runIf(name === 'linux')('a hostile container', () => {
     expect(seen).toMatchObject({ stdout: '', code: 0 });
     container.signal('SIGKILL');
     await container.remove();
+  });
+
+  test('that writes without end waits for a client that does not read, until it goes', async () => {
+    let seen = 0;
+    const { spec } = containerSpec(made.layer, ['yes'], {
+      output: (_stream, chunk) => {
+        seen += chunk.length;
+      },
+    });
+    const container = await sandbox.start(spec);
+    const stop = new AbortController();
+    const stdout = new Writable({ write: () => undefined });
+    const attached = container.attach({ stdout, tty: false, signal: stop.signal });
+    let before = -1;
+    const stands = () => {
+      const same = seen === before;
+      before = seen;
+      return same;
+    };
+    await expect.poll(() => stdout.writableLength).toBeGreaterThan(0);
+    await expect.poll(stands).toBe(true);
+    expect(stdout.writableLength).toBeLessThan(1 << 20);
+    stop.abort();
+    await attached;
+    await expect.poll(() => seen).toBeGreaterThan(before);
+    container.signal('SIGKILL');
+    await container.remove();
+  });
+
+  test('cannot make folders that are too deep to be removed', async () => {
+    const hostPath = join(made.dataDir, 'deep');
+    await mkdir(hostPath);
+    const dig = 'i=0; while [ $i -lt 30 ]; do mkdir -p $d && cd $d; i=$((i+1)); done';
+    const mounts: Mount[] = [{ containerPath: '/deep', hostPath, kind: 'folder', readOnly: false }];
+    const { code } = await run(`d=$(printf 'dddddddd/%.0s' $(seq 100)); cd /deep; ${dig}; cd /tmp; ${dig}`, { mounts });
+    expect(code).toBe(0);
+    await removeTree(hostPath);
+    expect(existsSync(hostPath)).toBe(false);
   });
 
   test('cannot have a volume in the place of the system', async () => {

@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises';
 import type { Logger } from 'pino';
+import { removeTree } from '../remove-tree.ts';
 import type { Runtime, Sandbox } from '../runtime.ts';
 import { makeHostBase } from './base.ts';
 import { openCgroups } from './cgroup.ts';
@@ -25,7 +25,7 @@ export async function startLinuxRuntime(options: {
 }): Promise<LinuxRuntime> {
   const { network, log } = options;
   const state = await openState(options.dataDir);
-  const cgroups = await openCgroups(state.instance);
+  const cgroups = await openCgroups(state.instance, state.others);
   await state.record(cgroups.folders);
   if (cgroups.obstacle) log.warn({ reason: cgroups.obstacle }, 'limits of memory and CPU are not enforced');
   const base = await makeHostBase(state.dir);
@@ -68,7 +68,7 @@ export async function startLinuxRuntime(options: {
     async stop() {
       await Promise.all([...sandboxes].map((sandbox) => sandbox.remove()));
       await cgroups.remove();
-      await rm(state.memoryDir, { recursive: true, force: true });
+      await removeTree(state.memoryDir);
     },
   };
 }

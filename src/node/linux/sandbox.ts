@@ -1,9 +1,10 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
+import { removeTree } from '../remove-tree.ts';
 import type { RunningContainer, Sandbox, SandboxSpec } from '../runtime.ts';
 import { type ContainerHost, startContainer } from './container.ts';
 import { startTime } from './process.ts';
@@ -33,7 +34,7 @@ export async function createSandbox(spec: SandboxSpec, host: SandboxHost): Promi
     await Promise.all([...containers].map((container) => container.remove()));
     pause.kill('SIGKILL');
     await ended;
-    await rm(sandboxDir, { recursive: true, force: true });
+    await removeTree(sandboxDir);
   }
   try {
     await expectLine(pause, 'ready');

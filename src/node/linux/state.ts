@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { removeTree } from '../remove-tree.ts';
 import { removeGroup } from './cgroup.ts';
 import { signalProcess, startTime } from './process.ts';
 
@@ -13,6 +14,8 @@ export interface RuntimeState {
   readonly sandboxes: string;
   /** In memory, 0700: secrets and start scripts. */
   readonly memoryDir: string;
+  /** Instances of other data folders that are running on this machine. */
+  readonly others: ReadonlySet<string>;
   /** Writes down what a next start has to clean up. */
   record(cgroupFolders: readonly string[]): Promise<void>;
 }
@@ -31,11 +34,13 @@ export async function openState(dataDir: string): Promise<RuntimeState> {
   const record = join(dir, 'leftovers.json');
   await killPauses(sandboxes);
   for (const folder of await readRecord(record)) await removeGroup(folder);
-  await rm(sandboxes, { recursive: true, force: true });
+  await removeTree(sandboxes);
   await mkdir(sandboxes, { recursive: true, mode: 0o755 });
-  const memoryDir = await openMemory(dir, instance);
+  const others = new Set<string>();
+  const memoryDir = await openMemory(dir, instance, others);
   return {
     instance,
+    others,
     dir,
     sandboxes,
     memoryDir,
@@ -70,15 +75,15 @@ async function readRecord(path: string): Promise<string[]> {
   }
 }
 
-/** A folder in memory. Those of instances that are gone are removed: they may hold secrets. */
-async function openMemory(dir: string, instance: string): Promise<string> {
+/** A folder in memory. Those of instances that are gone are removed: they may hold secrets. @param others gets those that run */
+async function openMemory(dir: string, instance: string, others: Set<string>): Promise<string> {
   for (const place of ['/dev/shm', '/run']) {
     if (!existsSync(place) || (await statfs(place)).type !== tmpfsMagic) continue;
     for (const name of readdirSync(place)) {
       const [, owner, pid, start] = /^homeport-([0-9a-f]{8})-(\d+)-(\d+)$/.exec(name) ?? [];
-      if (owner === instance || (pid !== undefined && startTime(Number(pid)) !== start)) {
-        await rm(join(place, name), { recursive: true, force: true });
-      }
+      if (owner === undefined) continue;
+      if (owner === instance || startTime(Number(pid)) !== start) await removeTree(join(place, name));
+      else others.add(owner);
     }
     const folder = join(place, `homeport-${instance}-${process.pid}-${startTime(process.pid)}`);
     await mkdir(folder, { mode: 0o700 });
@@ -86,7 +91,7 @@ async function openMemory(dir: string, instance: string): Promise<string> {
   }
   // No file system in memory to be had: the data folder is readable by root only.
   const folder = join(dir, 'memory');
-  await rm(folder, { recursive: true, force: true });
+  await removeTree(folder);
   await mkdir(folder, { mode: 0o700 });
   return folder;
 }

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { LogOptions } from '../../client/index.ts';
@@ -95,4 +97,23 @@ test('following ends with its signal', async () => {
   stop.abort();
   await following;
   log.close();
+});
+
+test('a log on a full disk loses whole lines and nothing else', async () => {
+  const path = join(dir, 'full', '0.log');
+  const writer = `
+    import { openLogFile } from ${JSON.stringify(import.meta.resolve('./write-log.ts'))};
+    const log = openLogFile(process.argv[1]);
+    for (let i = 0; i < 3000; i++) log.write('stdout', Buffer.from('line ' + i + '\\n'));
+    log.close();
+    console.log('went on');
+  `;
+  // A limit on the size of files (32 KiB) stands for the end of the disk; the signal that comes with it is ignored.
+  const limited = `trap '' XFSZ; ulimit -f 64; exec "$0" --input-type=module -e "$1" "$2"`;
+  const { stdout } = await promisify(execFile)('sh', ['-c', limited, process.execPath, writer, path]);
+  expect(stdout).toBe('went on\n');
+  const lines = (await readFile(path, 'utf8')).split('\n');
+  expect(lines.pop()).toBe('');
+  expect(lines.length).toBeGreaterThan(500);
+  for (const [index, line] of lines.entries()) expect(line).toMatch(new RegExp(` stdout F line ${index}$`));
 });

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -18,6 +18,7 @@ const rotation = { bytes: 10 * 2 ** 20, files: 5 };
 /** A longer line is written in parts, as containerd does. */
 const longestPart = 16 * 1024;
 const newline = 0x0a;
+const none = Buffer.alloc(0);
 
 /**
  * Opens a log in the CRI's format: 'RFC3339Nano stdout F line', tag P for a part of a line that goes on. Writes go to
@@ -29,6 +30,8 @@ export function openLogFile(path: string, limits = rotation): LogFile {
   let size = fstatSync(fd).size;
   let closed = false;
   let waiting: PromiseWithResolvers<void> | undefined;
+  let lost = 0;
+  let cause = '';
   const rest: Record<'stdout' | 'stderr', Buffer> = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
 
   function notify(): void {
@@ -36,21 +39,33 @@ export function openLogFile(path: string, limits = rotation): LogFile {
     waiting = undefined;
   }
 
+  /** A log that cannot be written (a full disk) loses lines, whole ones, and says so once it can; the program goes on. */
   function append(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
-    size += bytes.length;
-    if (size >= limits.bytes) rotate();
+    const note =
+      lost > 0 ? Buffer.from(`${nanoTimestamp()} stderr F (${lost} bytes of output were lost: ${cause})\n`) : none;
+    const all = note.length > 0 ? Buffer.concat([note, bytes]) : bytes;
+    try {
+      for (let at = 0; at < all.length; ) at += writeSync(fd, all, at);
+      size += all.length;
+      lost = 0;
+      if (size >= limits.bytes) rotate();
+    } catch (error) {
+      lost += bytes.length;
+      cause = error instanceof Error ? error.message : String(error);
+      ftruncateSync(fd, size);
+    }
     notify();
   }
 
   function rotate(): void {
-    closeSync(fd);
     rmSync(`${path}.${limits.files - 1}`, { force: true });
     for (let number = limits.files - 2; number >= 1; number--)
       moveIfThere(`${path}.${number}`, `${path}.${number + 1}`);
     moveIfThere(path, `${path}.1`);
-    fd = openSync(path, 'a', 0o640);
+    const next = openSync(path, 'a', 0o640);
+    closeSync(fd);
+    fd = next;
     size = 0;
   }
 

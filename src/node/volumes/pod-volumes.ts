@@ -1,8 +1,9 @@
 import { constants } from 'node:fs';
-import { chmod, chown, mkdir, open, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, open, realpath, stat, writeFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { expand } from '../kubelet/env.ts';
 import type { Container, Pod, Volume, VolumeMount } from '../pod.ts';
+import { removeTree } from '../remove-tree.ts';
 import type { Mount } from '../runtime.ts';
 import { contentOf, type Sources, type VolumeContent } from './content.ts';
 import { kindOfPath, writeVolume } from './files.ts';
@@ -98,8 +99,8 @@ export function createPodVolumes(pod: Pod, folders: { disk: string; memory: stri
     mountsOf: (container, env) => Promise.all((container.volumeMounts ?? []).map((mount) => mountOf(mount, env))),
     renewAt: () => (renewals.size === 0 ? undefined : Math.min(...renewals.values())),
     async remove() {
-      await rm(folders.disk, { recursive: true, force: true });
-      await rm(folders.memory, { recursive: true, force: true });
+      await removeTree(folders.disk);
+      await removeTree(folders.memory);
     },
   };
 }

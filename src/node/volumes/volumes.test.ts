@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, readlink, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, readlink, realpath, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -115,6 +115,29 @@ test.each<[string, Volume, RegExp]>([
 ])('%s is an error that says so', async (_what, volume, message) => {
   objects.set('ConfigMap/cm', configMap('cm', { a: '1' }));
   await expect(setUp([volume]).prepare()).rejects.toThrow(message);
+});
+
+test('subPath: a folder that is turned into a link meanwhile leads nowhere', async () => {
+  const outside = join(dir, 'outside');
+  await mkdir(outside, { mode: 0o700 });
+  const made = setUp([{ name: 'e', emptyDir: {} }], [{ name: 'e', mountPath: '/m', subPath: 'a/b' }]);
+  await made.prepare();
+  const place = join(dir, 'disk/e/a');
+  let over = false;
+  const flipping = (async () => {
+    while (!over) {
+      // Both sides get in each other's way; only where it leads counts.
+      await rm(place, { recursive: true, force: true }).catch(() => undefined);
+      await symlink(outside, place).catch(() => undefined);
+      await rm(place, { recursive: true, force: true }).catch(() => undefined);
+      await mkdir(place).catch(() => undefined);
+    }
+  })();
+  for (let i = 0; i < 200; i++) await made.mounts().catch(() => undefined);
+  over = true;
+  await flipping;
+  expect(await readdir(outside)).toEqual([]);
+  expect((await stat(outside)).mode & 0o777).toBe(0o700);
 });
 
 test('subPath: folders are made, files of ours are resolved, links and ways out are refused', async () => {

@@ -1,0 +1,23 @@
+import type { Pod } from '../pod.ts';
+import { type LifeContext, stopContainer } from './container-life.ts';
+import type { ContainerRecord } from './record.ts';
+
+/**
+ * Takes over the image that the pod names for a container now: the only thing about one that can change. What runs is
+ * ended, and starts with the new image at once, whatever the restart policy says (the kubelet's computePodActions).
+ * @param life where the container lives; undefined while the pod has no sandbox.
+ */
+export async function adoptImage(record: ContainerRecord, pod: Pod, life: LifeContext | undefined): Promise<void> {
+  const { name, image } = record.container;
+  const { initContainers = [], containers = [] } = pod.spec ?? {};
+  const now = [...initContainers, ...containers].find((container) => container.name === name);
+  if (!now || now.image === image) return;
+  record.container = now;
+  record.imageBackOff = undefined;
+  record.backOff = 0;
+  if (record.kind === 'init' || record.state.is === 'waiting') return;
+  record.replaced = true;
+  if (record.state.is !== 'running' || !life) return;
+  life.emit('Normal', 'Killing', `Container ${name} definition changed, will be restarted`);
+  await stopContainer(record, life, pod.spec?.terminationGracePeriodSeconds ?? 30, 'Changed');
+}
