@@ -52,6 +52,9 @@ function node() {
   process.exit(1);
 }
 
+/** Signals by which a process dies of a fault of its own, in native code. */
+const crashes = ['SIGSEGV', 'SIGBUS', 'SIGABRT', 'SIGILL', 'SIGFPE'];
+
 /** Runs a command on the given Node, passes signals on, and resolves to its exit code. */
 function run(executable, args) {
   return new Promise((resolve) => {
@@ -79,6 +82,12 @@ function run(executable, args) {
       clearInterval(orphaned);
       process.off('SIGINT', stay);
       process.off('SIGTERM', pass);
+      if (crashes.includes(signal)) {
+        console.error(
+          `error: Homeport was ended by ${signal}. A damaged database does that: move db/ out of the data directory (.homeport) to start without it, which forgets all objects.`,
+        );
+        resolve(1);
+      }
       resolve(code ?? 128 + constants.signals[signal]);
     });
   });

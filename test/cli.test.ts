@@ -17,8 +17,12 @@ const commands = ['up', 'demo', 'status', 'tree', 'why', 'image', 'image build',
 
 test.each(commands)('%s has help with examples', async (command) => {
   const { code, stdout } = await homeport([...command.split(' '), '--help']);
+  expect(
+    stdout.split('\n').filter((line) => line.length > 80),
+    'lines too long for a terminal of 80 columns',
+  ).toEqual([]);
   expect(code).toBe(0);
-  expect(stdout).toMatch(/Examples:\n {2}\$ .*homeport /);
+  expect(stdout).toMatch(/Examples:\n {2}# .+\n {2}\$ .*homeport /);
 });
 
 test('version', async () => {
@@ -44,6 +48,7 @@ test.each([
   [['image', 'build', '/no/such/folder', '-t', 'a:1'], '/no/such/folder'],
   [['image', 'build', '.', '-t', 'a:1', '--env', 'novalue'], '--env takes NAME=VALUE'],
   [['nonsense'], "unknown command 'nonsense'"],
+  [['image', 'list', '--colour'], '(homeport image list --help shows'],
   [['up', '--runtime', 'magic'], 'Allowed choices are'],
 ])('homeport %j says what is wrong', async (args, message) => {
   const withData = args[0] === 'nonsense' ? args : [...args, '--data', nowhere];

@@ -229,5 +229,14 @@ describe('a definition', () => {
     await client.delete(leaves, { name: 'one', namespace: ns });
     await platform.untilGone(configMaps, { name: 'one-a', namespace: ns });
     await platform.untilGone(crds, { name: 'leaves.kro.run' });
+
+    await platform.define(definitionOf('leave', 'Leave', { a: { text: 'again' } }));
+    await platform.apply(leaves, instanceOf('Leave', 'two', ns));
+    await platform.until('served anew', configMaps, { name: 'two-a', namespace: ns }, text('again'));
+    await client.delete(leaves, { name: 'two', namespace: ns });
+    await platform.untilGone(leaves, { name: 'two', namespace: ns });
+    // Without an instance the kind goes with its definition.
+    await client.delete(definitions, { name: 'leave' });
+    await platform.untilGone(crds, { name: 'leaves.kro.run' });
   });
 });

@@ -264,13 +264,29 @@ describe.runIf(best === 'linux')('linux', () => {
     expect(Buffer.concat(chunks).toString()).toMatch(/ok\n$/);
   });
 
-  test('after a restart pods run again, and count it', async () => {
-    await bench.run('again', { terminationGracePeriodSeconds: 1, ...script('exec sleep 1000') });
+  test('after a restart pods run again from their init containers on, and count it', async () => {
+    const init = { name: 'init', image, volumeMounts: [{ name: 'v', mountPath: '/v' }] };
+    await bench.run('again', {
+      terminationGracePeriodSeconds: 1,
+      volumes: [{ name: 'v', emptyDir: {} }],
+      initContainers: [{ ...init, command: ['sh', '-c', 'echo x >>/v/runs; grep -c x /v/runs >/dev/termination-log'] }],
+      ...script('exec sleep 1000'),
+    });
+    // A job is not done twice: what ran when the node went has failed, what was done stays done.
+    const [once, done] = [{ restartPolicy: 'Never', ...script('exec sleep 1000') }, script('true')];
+    await bench.run('once', once);
+    await bench.run('on-failure', { restartPolicy: 'OnFailure', ...done });
+    await bench.until('once', isReady);
+    await bench.until('on-failure', ({ phase }) => phase === 'Succeeded');
     await bench.until('again', isReady);
     const began = Date.now();
     await bench.restart();
     expect(Date.now() - began).toBeLessThan(5000);
     await bench.until('again', (status) => isReady(status) && first(status)?.restartCount === 1);
+    const { initContainerStatuses = [] } = await bench.until('again', isReady);
+    expect(initContainerStatuses[0]).toMatchObject({ restartCount: 1, state: { terminated: { message: '2\n' } } });
+    await bench.until('once', ({ phase }) => phase === 'Failed');
+    expect(await bench.until('on-failure', () => true)).toMatchObject({ phase: 'Succeeded' });
     await bench.client.delete(pods, { name: 'again', namespace: 'default' });
     await expect
       .poll(() => bench.client.find(pods, { name: 'again', namespace: 'default' }), { timeout: 5000 })

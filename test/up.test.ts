@@ -1,12 +1,12 @@
 // What `npm start` promises: where it is, who may come in, how it stops, and what survives a kill.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeForeignCertificates } from './support/certificates.ts';
 import { homeport, startHomeport, type TestHomeport } from './support/homeport.ts';
-import { ended, eventually } from './support/run.ts';
+import { ended, eventually, run } from './support/run.ts';
 import { root } from './support/tools.ts';
 
 let dataDir: string;
@@ -102,6 +102,26 @@ describe('what it says', () => {
     expect(second.stderr).toContain('already running');
     expect(second.stderr).toContain(instance.status.api);
     await instance.kubectl('get ns');
+  });
+
+  test('a data directory that cannot be used is one line that says what to do', async () => {
+    const file = join(dataDir, 'file');
+    writeFileSync(file, '');
+    expect(await homeport(['up', '--data', file])).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: `error: the data directory ${file} cannot be used: it is a file, not a folder; choose another: --data DIR\n`,
+    });
+  });
+
+  test('a database cut short is one line that says what to do', async () => {
+    const flags = ['--runtime', 'simulated', '--secure-port', '0', '--apps-port', '0'];
+    await (await start('--runtime', 'simulated')).stop();
+    truncateSync(join(dataDir, 'db', 'objects.mdb'), 5_000);
+    const launcher = [join(root, 'scripts', 'run.mjs'), 'up', '--data', dataDir, ...flags];
+    const { code, stderr } = await run(process.execPath, launcher);
+    expect(stderr).toMatch(/^error: .*database.*\n$/);
+    expect(code).toBe(1);
   });
 
   test('wrong flags and files are named', async () => {

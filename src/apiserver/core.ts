@@ -1,16 +1,9 @@
 import type { KubeObject } from '../machinery/index.ts';
 import type { Admission } from './admission/admission.ts';
+import type { VirtualHandler } from './auth/virtual-handlers.ts';
 import type { UserInfo } from './contracts.ts';
 import type { Registry } from './registry/registry.ts';
 import type { Store } from './store/store.ts';
-
-/** Answers a create of what is never stored: reviews and token requests. */
-export type VirtualHandler = (
-  user: UserInfo,
-  object: KubeObject,
-  namespace: string,
-  name: string,
-) => Promise<KubeObject>;
 
 /** What every handler works with. */
 export interface Core {

@@ -111,6 +111,7 @@ test('keys that would reach a prototype are dropped, however they are written', 
   }
 });
 
+const keys = (count: number): string => Array.from({ length: count }, (_, index) => `k${index}: 1`).join('\n');
 const BOMB = ['a: &a [x, x, x, x, x, x, x, x, x]']
   .concat([...'bcdefghij'].map((name, index) => `${name}: &${name} [${Array(9).fill(`*${'abcdefghij'[index]}`)}]`))
   .join('\n');
@@ -120,6 +121,8 @@ test.each([
   ['the same in YAML', 'application/yaml', `${'['.repeat(100_000)}${']'.repeat(100_000)}`],
   ['a YAML block list likewise', 'application/yaml', `${'- '.repeat(100_000)}x`],
   ['YAML aliases that multiply', 'application/yaml', BOMB],
+  ['a YAML key given twice', 'application/yaml', 'a: {b: 1, c: 2, b: 3}'],
+  ['a YAML map of very many keys', 'application/yaml', `${keys(60_000)}\nk1: 1`],
   ['a YAML alias to what it is part of', 'application/yaml', 'a: &a [*a]'],
 ])('%s is refused before it costs anything', (_, contentType, text) => {
   const request = { contentType, body: { bytes: Buffer.from(text) } } as ApiRequest;

@@ -124,6 +124,28 @@ describe('over HTTPS', () => {
     expect(JSON.parse(refused.text)).toMatchObject({ kind: 'Status', reason: 'BadRequest' });
   });
 
+  test('no request is warned of more than its client can read', async () => {
+    const unknown = Object.fromEntries(Array.from({ length: 2_000 }, (_, index) => [`bogus-${index}`, 1]));
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ ...configMap('x'), ...unknown });
+    const warned = await fetchHttps('POST', maps(), { body, headers });
+    expect(warned.code).toBe(201);
+    expect(warned.headers['warning']).toContain('unknown field');
+  });
+
+  test('lists come as YAML', async () => {
+    const headers = { accept: 'application/yaml' };
+    expect(parseYaml((await fetchHttps('GET', maps(), { headers })).text)).toMatchObject({
+      kind: 'ConfigMapList',
+      items: [],
+    });
+    await create(maps(), configMap('x', { text: 'a: [\n- b\n' }));
+    await create(maps(), configMap('y'));
+    expect(parseYaml((await fetchHttps('GET', maps(), { headers })).text)).toMatchObject({
+      items: [{ data: { text: 'a: [\n- b\n' } }, { metadata: { name: 'y' } }],
+    });
+  });
+
   test('fields given twice warn, or are refused', async () => {
     const body = '{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x","name":"y"},"data":{"a":"1","a":"2"}}';
     const headers = { 'content-type': 'application/json' };

@@ -261,6 +261,34 @@ describe('services', () => {
     await send('DELETE', `${path}/one`);
     await send('POST', path, stolen);
   });
+
+  test('that are refused, or only tried out, take no address and no port with them', async () => {
+    const path = `/api/v1/namespaces/${namespace}/services`;
+    const spec = { type: 'NodePort', clusterIP: '10.96.200.7', ports: [{ port: 80, nodePort: 31_234 }] };
+    const service = (labels: Record<string, string>): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'one', labels },
+      spec,
+    });
+    await expect(send('POST', path, service({ a: 'not a label!' }))).rejects.toMatchObject({ code: 422 });
+    await send('POST', path, service({}), { dryRun: 'All' });
+    expect(await send('POST', path, service({}))).toMatchObject({ spec: { clusterIP: '10.96.200.7' } });
+    const other = { ...service({}), metadata: { name: 'two' } };
+    await expect(send('POST', path, other)).rejects.toMatchObject({ code: 422 });
+  });
+
+  test('that ask at the same time for the same port do not both get it', async () => {
+    const path = `/api/v1/namespaces/${namespace}/services`;
+    const service = (name: string): KubeObject => ({
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name },
+      spec: { type: 'NodePort', ports: [{ port: 80, nodePort: 31_235 }] },
+    });
+    const answers = await Promise.allSettled(['a', 'b', 'c'].map((name) => send('POST', path, service(name))));
+    expect(answers.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected', 'rejected']);
+  });
 });
 
 describe('events', () => {

@@ -51,11 +51,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const store = createStore(options.dataDir ? lmdbBackend(join(options.dataDir, 'db')) : memoryBackend());
   const reader = createReader(store);
   const authorizer = createAuthorizer(options.authorizationMode ?? 'RBAC', reader);
-  const listener = await listen(
-    { ...{ certPem: pki.serving.certPem, keyPem: pki.serving.keyPem }, clientCas: [pki.caPem, ...clientCas] },
-    address,
-    options.port ?? 0,
-  );
+  const listener = await listen({ ...pki.serving, clientCas: [pki.caPem, ...clientCas] }, address, options.port ?? 0);
   const host = address === '0.0.0.0' || address === '::' ? DEFAULT_ADDRESS : address;
   const authority = `${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const url = `https://${authority}`;
@@ -101,10 +97,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
 
   const stop = async (): Promise<void> => {
     stopping.abort();
-    stopMaintenance();
+    const maintained = stopMaintenance();
     stopCustomResources();
     authorizer.stop();
-    await listener.close();
+    await Promise.all([maintained, listener.close()]);
     await store.close();
   };
   let stopped: Promise<void> | undefined;

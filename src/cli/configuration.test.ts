@@ -42,7 +42,9 @@ test.each([
   ['{runtime: magic}', /spec\.runtime must be one of auto, linux, simulated, not "magic"/],
   ['{dataDir: 5}', /spec\.dataDir must be a text, not 5/],
   ['{colour: red}', /unknown field spec\.colour/],
-  ['[', /is not YAML/],
+  ['[', /is not YAML: [^\n]*$/],
+  ['[1]', /spec must hold fields/],
+  ['text', /spec must hold fields/],
 ])('what is wrong with %s is said with its place', (text, message) => {
   expect(() => readConfiguration({}, spec(text))).toThrow(message);
 });

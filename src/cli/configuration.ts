@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
+import { meaningOf } from './explain.ts';
 
 /** What differs from the defaults: the spec of a homeport.dev/v1alpha1 Configuration, and the flags of `homeport up`. */
 export interface Configuration {
@@ -74,7 +75,7 @@ export const options: readonly Option[] = [
   {
     field: 'logLevel',
     flag: '--log-level <level>',
-    description: 'trace, debug, info, warn, error, fatal or silent',
+    description: 'how much goes to homeport.log',
     fallback: 'warn',
     choices: ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'],
   },
@@ -124,16 +125,27 @@ function checked(option: Option, given: unknown, where: string): string | number
 }
 
 function readFile(file: string): Record<string, unknown> {
-  const document = parseDocument(readFileSync(file, 'utf8'));
+  const document = parseDocument(readText(file));
   const [problem] = document.errors;
-  if (problem) throw new Error(`${file} is not YAML: ${problem.message}`);
+  // The first line says what and where; those below draw it.
+  if (problem) throw new Error(`${file} is not YAML: ${problem.message.split('\n', 1)[0]?.replace(/:$/, '')}`);
   const content = document.toJS({ maxAliasCount: 100 }) as Record<string, unknown> | null;
   if (content?.['apiVersion'] !== 'homeport.dev/v1alpha1' || content['kind'] !== 'Configuration') {
     throw new Error(`${file} must be of apiVersion homeport.dev/v1alpha1 and kind Configuration`);
   }
   const spec = (content['spec'] ?? {}) as Record<string, unknown>;
+  if (typeof spec !== 'object' || Array.isArray(spec))
+    throw new Error(`${file}: spec must hold fields, not a list or a text`);
   const known = new Set<string>(options.map((option) => option.field));
   const unknown = Object.keys(spec).find((field) => !known.has(field));
   if (unknown) throw new Error(`${file}: unknown field spec.${unknown}; there are ${[...known].join(', ')}`);
   return spec;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new Error(`the configuration ${file} cannot be read: ${meaningOf(error)}`);
+  }
 }

@@ -6,9 +6,8 @@ export function outputOption(choices: readonly string[]): Option {
   return new Option('-o, --output <format>', 'output format').choices(choices);
 }
 
-/** Adds examples to a command's help. */
+/** Adds examples to a command's help; what each does stands above it, so that lines fit a terminal of 80 columns. */
 export function withExamples(command: Command, examples: readonly (readonly [line: string, what: string])[]): Command {
-  const width = Math.max(...examples.map(([line]) => line.length));
-  const lines = examples.map(([line, what]) => `  $ ${line.padEnd(width)}   ${colours.dim(what)}`);
+  const lines = examples.map(([line, what]) => `  ${colours.dim(`# ${what}`)}\n  $ ${line}`);
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
 }

@@ -22,6 +22,14 @@ const status = (pid: number) => ({
   capabilities: [],
 });
 
+test('a folder that cannot be made is an error at once, with its code', () => {
+  writeFileSync(join(dataDir, 'file'), '');
+  expect(() => lockDataDir(join(dataDir, 'file'))).toThrow(/EEXIST/);
+  expect(() => lockDataDir(join(dataDir, 'file', 'below'))).toThrow(/ENOTDIR/);
+  expect(() => lockDataDir('/proc/homeport/below')).toThrow(/ENOENT/);
+  expect(lockDataDir(join(dataDir, 'deeply', 'below'))).toBeUndefined();
+});
+
 test('a second lock names the holder until the first is given back', () => {
   expect(lockDataDir(dataDir)).toBeUndefined();
   expect(lockDataDir(dataDir)).toBe(process.pid);

@@ -1,5 +1,5 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /** What `homeport status -o json` prints: where a running Homeport is and how to reach it. */
 export interface InstanceStatus {
@@ -56,12 +56,22 @@ function readJson<T>(file: string): T | undefined {
 const lockFile = (dataDir: string): string => join(dataDir, 'lock');
 const statusFile = (dataDir: string): string => join(dataDir, 'status.json');
 
+/** Makes a folder (mode 0700) and those above it. Node's own way reports ENOENT for a read-only disk, and in /proc never ends. */
+function makeFolder(folder: string): void {
+  if (!existsSync(dirname(folder))) makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(folder).isDirectory()) throw error;
+  }
+}
+
 /**
  * Takes the data directory for this process, making it if need be (mode 0700).
  * @returns undefined when taken, or the pid of the live process that holds it.
  */
 export function lockDataDir(dataDir: string): number | undefined {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  makeFolder(dataDir);
   const file = lockFile(dataDir);
   const mine = `${file}.${process.pid}`;
   writeFileSync(mine, JSON.stringify({ pid: process.pid, started: startOf(process.pid) } satisfies Holder), {

@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { ApiError } from '../machinery/index.ts';
 import { colours } from './colours.ts';
 import { completionCommand } from './commands/completion.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -8,6 +7,7 @@ import { statusCommand } from './commands/status.ts';
 import { treeCommand } from './commands/tree.ts';
 import { upCommand } from './commands/up.ts';
 import { whyCommand } from './commands/why.ts';
+import { explain } from './explain.ts';
 import { outputOption, withExamples } from './help.ts';
 import { packageVersion } from './version.ts';
 
@@ -16,7 +16,6 @@ export function createProgram(): Command {
   const program = new Command('homeport')
     .description('An internal developer platform in one process that speaks Kubernetes.')
     .version(packageVersion(), '-V, --version')
-    .showHelpAfterError('(homeport --help shows what there is)')
     .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
   for (const command of [upCommand(), demoCommand(), statusCommand(), treeCommand(), whyCommand(), imageCommand()]) {
     program.addCommand(command);
@@ -28,7 +27,14 @@ export function createProgram(): Command {
     ['homeport demo', 'from ten lines to a running application'],
     ['homeport why application/silly-demo -n a-team', 'what is wrong, and who can fix it'],
   ]);
+  hintAtHelp(program, program.name());
   return program;
+}
+
+/** After a mistake in the arguments a command says where its help is. */
+function hintAtHelp(command: Command, path: string): void {
+  command.showHelpAfterError(`(${path} --help shows what there is)`);
+  for (const child of command.commands) hintAtHelp(child, `${path} ${child.name()}`);
 }
 
 /** Runs a command line and ends the process: 0, or 1 with one plain line on stderr. */
@@ -39,14 +45,6 @@ export async function run(argv: readonly string[]): Promise<void> {
     console.error(`${colours.red('error:')} ${explain(error)}`);
     process.exitCode = 1;
   }
-}
-
-/** What a person should read about an error; a stack only for what is our own bug. */
-function explain(error: unknown): string {
-  if (error instanceof ApiError) return `the API server answered: ${error.message}`;
-  if (!(error instanceof Error)) return String(error);
-  const programming = error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError;
-  return programming ? (error.stack ?? error.message) : error.message;
 }
 
 function versionCommand(): Command {

@@ -20,8 +20,6 @@ export interface Platform {
   readonly api: ApiServer;
   readonly node: NodeAgent;
   readonly kubeconfig: string;
-  /** Why pods run the way they do. */
-  readonly runtimeReason: string;
   readonly capabilities: string[];
   /** Stops everything, pods included, in the reverse order of the start. */
   stop(): Promise<void>;
@@ -40,6 +38,7 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
   try {
     const runtime = await chooseRuntime(configuration.runtime as RuntimeChoice);
     const network = runtime.name === 'linux' ? await reserveNetwork({ dataDir }) : undefined;
+    if (network) stops.push(() => network.release());
     const api = await startApiServer({
       dataDir,
       port: wanted(configuration.securePort, usualPorts.api),
@@ -62,7 +61,7 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
       context,
       images,
       dataDir,
-      runtime: runtime.name,
+      runtime,
       network,
       bindAddress,
       ingressPort: wanted(configuration.appsPort, usualPorts.apps),
@@ -90,7 +89,6 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
       api,
       node,
       kubeconfig,
-      runtimeReason: runtime.reason,
       capabilities: capabilities.map(({ name }) => name),
       stop,
     };

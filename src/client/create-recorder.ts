@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { KubeObject, Resource } from '../machinery/index.ts';
-import { isReason } from '../machinery/index.ts';
+import { isReason, timestamp } from '../machinery/index.ts';
 import type { Client } from './client.ts';
 import type { EventRecorder } from './recorder.ts';
 
@@ -82,7 +82,7 @@ export function createRecorder(
   async function bump(entry: Series, count: number, last: Date): Promise<boolean> {
     const key = { name: entry.name ?? '', namespace: namespaceOf(entry.about) };
     try {
-      await client.patch(events, key, 'merge', { count, lastTimestamp: seconds(last) });
+      await client.patch(events, key, 'merge', { count, lastTimestamp: timestamp(last) });
       return true;
     } catch (error) {
       if (isReason(error, 'NotFound')) return false;
@@ -150,10 +150,6 @@ function timestampSuffix(at: Date): string {
   return (BigInt(at.getTime()) * 1_000_000n + BigInt(sequence)).toString(16);
 }
 
-function seconds(at: Date): string {
-  return `${at.toISOString().slice(0, 19)}Z`;
-}
-
 /** A core/v1 Event. */
 function toEvent(entry: Series, component: string, host: string | undefined): KubeObject {
   const { about, fieldPath, type, reason, message, count } = entry;
@@ -175,8 +171,8 @@ function toEvent(entry: Series, component: string, host: string | undefined): Ku
     message,
     type,
     count,
-    firstTimestamp: seconds(entry.first),
-    lastTimestamp: seconds(entry.last),
+    firstTimestamp: timestamp(entry.first),
+    lastTimestamp: timestamp(entry.last),
     source: { component, ...(host ? { host } : {}) },
     reportingComponent: component,
     reportingInstance: host ?? '',

@@ -24,5 +24,10 @@ export interface Informer {
 export interface Informers {
   /** Starts the informer on first use. Every informer has the indexes 'ownerUid' and 'namespace'. */
   for(resource: Resource): Informer;
+  /**
+   * Says that a resource is not served any more: its watch ends with its last handler, instead of asking for ever. Asking
+   * for the resource again takes it back.
+   */
+  release(resource: Resource): void;
   stop(): Promise<void>;
 }

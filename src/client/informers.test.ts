@@ -140,6 +140,25 @@ describe('an informer', () => {
     await vi.waitFor(() => expect(removed).toEqual(['one']));
   });
 
+  it('is ended when its resource is released and its last handler gone, and started anew when asked for', async () => {
+    const { api, client, informers } = setUp();
+    const informer = informers.for(widgets);
+    await informer.synced;
+    const remove = informer.addHandler({});
+    await vi.waitFor(() => expect(api.watchers).toBe(1));
+    informers.release(widgets);
+    expect(informers.for(widgets)).toBe(informer);
+    informers.release(widgets);
+    expect(api.watchers).toBe(1);
+    remove();
+    await vi.waitFor(() => expect(api.watchers).toBe(0));
+    await client.create(widgets, widget('one'));
+    const next = informers.for(widgets);
+    expect(next).not.toBe(informer);
+    await next.synced;
+    expect(next.list().map(keyOf)).toEqual(['a/one']);
+  });
+
   it('computes deletions from a new list after 410', async () => {
     const { api, client, informers } = setUp();
     await client.create(widgets, widget('one'));

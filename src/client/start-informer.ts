@@ -10,6 +10,8 @@ export interface RunningInformer {
   readonly informer: Informer;
   /** Ends the current wait for a resource that is not installed. */
   poke(): void;
+  /** Whether anybody has a handler on it. */
+  isHandled(): boolean;
   stop(): Promise<void>;
 }
 
@@ -22,8 +24,14 @@ const shortWatch = 1000;
 /**
  * Lists a resource, then watches it from there for ever: a watch that ends is resumed at the last revision seen, a
  * revision that the server no longer has leads to a new list, and other errors are retried with back-off.
+ * @param onUnhandled called when the last handler is removed.
  */
-export function startInformer(client: Client, resource: Resource, log: Logger): RunningInformer {
+export function startInformer(
+  client: Client,
+  resource: Resource,
+  log: Logger,
+  onUnhandled: () => void,
+): RunningInformer {
   const name = groupResource(resource);
   const store = createIndexedStore();
   const handlers = new Set<InformerHandler>();
@@ -157,10 +165,13 @@ export function startInformer(client: Client, resource: Resource, log: Logger): 
       addHandler(handler) {
         for (const object of store.list()) guarded(() => handler.upsert?.(object, undefined));
         handlers.add(handler);
-        return () => void handlers.delete(handler);
+        return () => {
+          if (handlers.delete(handler) && handlers.size === 0) onUnhandled();
+        };
       },
     },
     poke: () => missing?.abort(),
+    isHandled: () => handlers.size > 0,
     async stop() {
       stopping.abort();
       await running;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { PlatformContext } from '../client/index.ts';
 import { ApiError, controllerOf, type KubeObject, keyOf, type Resource } from '../machinery/index.ts';
-import { nameOfItem } from './inventory.ts';
+import { identityOf, nameOfItem } from './inventory.ts';
 import { FIELD_MANAGER } from './names.ts';
 import { sameWhere } from './same-where.ts';
 
@@ -15,7 +15,7 @@ export interface AppliedRecord {
 export interface ApplyInput {
   context: PlatformContext;
   instance: KubeObject;
-  /** By node and object. */
+  /** By the identity of the object. */
   applied: Map<string, AppliedRecord>;
 }
 
@@ -24,7 +24,6 @@ export type Applied = { live: KubeObject } | { state: 'Error' | 'Waiting'; messa
 
 /** Applies an object of an instance, unless it is as it should be already. */
 export async function applyObject(
-  id: string,
   desired: KubeObject,
   resource: Resource,
   { context, instance, applied }: ApplyInput,
@@ -39,7 +38,8 @@ export async function applyObject(
     return { state: 'Waiting', message: `${name} is being deleted and will be made again` };
   }
   const hash = createHash('sha1').update(JSON.stringify(desired)).digest('base64');
-  const recordKey = `${id}/${keyOf(desired)}`;
+  const { apiVersion, kind, metadata } = desired;
+  const recordKey = identityOf({ apiVersion, kind, ...metadata });
   const record = applied.get(recordKey);
   if (current && record?.hash === hash && isUntouched(desired, record.live, current)) {
     record.live = current;

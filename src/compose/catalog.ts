@@ -11,7 +11,7 @@ export interface Catalog {
   get(crdName: string): ServedKind | undefined;
   /** The served kind of a resource, made on first use. */
   ensure(resource: Resource): ServedKind;
-  /** Stops serving a kind. */
+  /** Stops serving a kind that is no longer installed. */
   drop(crdName: string): Promise<void>;
   /** The kind that a definition is served as, if any. */
   servedBy(source: KubeObject): ServedKind | undefined;
@@ -58,7 +58,9 @@ export function createCatalog(context: PlatformContext, claimantOf: ClaimantFind
     async drop(crdName) {
       const kind = kinds.get(crdName);
       kinds.delete(crdName);
-      await kind?.stop();
+      if (!kind) return;
+      await kind.stop();
+      context.informers.release(kind.resource);
     },
     servedBy(source) {
       const name = nameOfDefinition(source);

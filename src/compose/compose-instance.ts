@@ -37,7 +37,7 @@ export interface ComposeInput {
   instance: KubeObject;
   /** The resources of the nodes' kinds; a kind that is not installed is missing. */
   resources: ReadonlyMap<string, Resource>;
-  /** By node and object; kept from one reconcile to the next. */
+  /** By the identity of the object; kept from one reconcile to the next. */
   applied: Map<string, AppliedRecord>;
   /** Called for every object (or, without key, for all objects of a resource) that the instance reads and does not own. */
   noteRead(resource: Resource, key: string | undefined): void;
@@ -103,7 +103,7 @@ async function carryOut(
     return { ...readinessOf(node, input.instance, live), items: [] };
   }
   const items = itemsOf(node, plan, level);
-  const results = await Promise.all(plan.objects.map((object) => applyObject(node.id, object, plan.resource, input)));
+  const results = await Promise.all(plan.objects.map((object) => applyObject(object, plan.resource, input)));
   const worst = (['Error', 'Waiting'] as const)
     .map((state) => results.find((result) => 'state' in result && result.state === state))
     .find((result) => result !== undefined);

@@ -1,4 +1,4 @@
-import type { Condition } from '../machinery/index.ts';
+import { type Condition, timestamp } from '../machinery/index.ts';
 
 /** What a condition should say now; its transition time follows from what it said before. */
 export interface ConditionState {
@@ -8,11 +8,6 @@ export interface ConditionState {
   message?: string;
 }
 
-/** RFC 3339 with whole seconds, UTC. */
-export function timestamp(now: Date): string {
-  return `${now.toISOString().slice(0, 19)}Z`;
-}
-
 /** A condition as it is written, keeping the transition time of an old one whose status is the same. */
 export function conditionOf(
   state: ConditionState,
@@ -20,16 +15,24 @@ export function conditionOf(
   at: { generation: number | undefined; now: Date },
 ): Condition {
   const status = state.ok === undefined ? 'Unknown' : state.ok ? 'True' : 'False';
-  const before = old.find((condition) => condition.type === state.type);
-  const since = before?.status === status ? before.lastTransitionTime : undefined;
   return {
     type: state.type,
     status,
     reason: state.reason,
     message: state.message ?? '',
-    lastTransitionTime: since ?? timestamp(at.now),
+    lastTransitionTime: sinceOf({ type: state.type, status }, old, at.now),
     ...(at.generation === undefined ? {} : { observedGeneration: at.generation }),
   };
+}
+
+/** Since when a condition has its status: since the old one had it, or since now. */
+export function sinceOf(
+  { type, status }: Pick<Condition, 'type' | 'status'>,
+  old: readonly Condition[],
+  now: Date,
+): string {
+  const before = old.find((condition) => condition.type === type);
+  return (before?.status === status ? before.lastTransitionTime : undefined) ?? timestamp(now);
 }
 
 /** The conditions of a status, if it has a list of them. */

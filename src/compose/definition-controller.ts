@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import {
   type Controller,
   createController,
@@ -6,7 +5,7 @@ import {
   type PlatformContext,
   type ReconcileResult,
 } from '../client/index.ts';
-import { isReason, type KubeObject } from '../machinery/index.ts';
+import type { KubeObject } from '../machinery/index.ts';
 import { type Catalog, createCatalog, definitionResources } from './catalog.ts';
 import { conditionsIn } from './conditions.ts';
 import {
@@ -18,7 +17,7 @@ import {
   resourceOfSchema,
 } from './definition.ts';
 import { DefinitionError } from './definition-error.ts';
-import { definitionStatus, queueKey, splitQueueKey } from './definition-status.ts';
+import { type DefinitionProgress, definitionStatus, queueKey, splitQueueKey } from './definition-status.ts';
 import { isEstablished, resourceOfCrd } from './kinds.ts';
 import {
   customResourceDefinitions,
@@ -28,6 +27,7 @@ import {
   OWNED_LABEL,
 } from './names.ts';
 import { sameWhere } from './same-where.ts';
+import { writeStatus } from './write-status.ts';
 
 /** A kind that no CRD announces (an aggregated API) is asked for again after this many milliseconds. */
 const ASK_AGAIN = 30_000;
@@ -38,11 +38,15 @@ const ASK_AGAIN = 30_000;
  */
 export function definitionController(context: PlatformContext): Controller {
   const recorder = context.recorder('kro');
-  const compiled = new Map<string, { generation: number | undefined; result: Definition | DefinitionError }>();
+  /** By queue key. */
+  const compiled = new Map<string, Compiled>();
   const appliedCrds = new Map<string, { desired: KubeObject; live: KubeObject }>();
-  const sources = () => definitionResources.flatMap((resource) => context.informers.for(resource).list());
+  const sources = definitionResources.map((resource) => context.informers.for(resource));
+  for (const informer of sources) informer.addIndex(CRD_INDEX, (source) => [crdNameOfSource(source) ?? '']);
   const claimantsOf = (crdName: string) =>
-    sources().filter((source) => !source.metadata.deletionTimestamp && crdNameOfSource(source) === crdName);
+    sources
+      .flatMap((informer) => informer.byIndex(CRD_INDEX, crdName))
+      .filter((source) => !source.metadata.deletionTimestamp);
   /** Who has the kind: whoever generated the CRD that is there, else the oldest that wants it. */
   const claimantOf = (crdName: string) => {
     const claimants = claimantsOf(crdName).sort(byAge);
@@ -53,11 +57,11 @@ export function definitionController(context: PlatformContext): Controller {
   const catalog = createCatalog(context, claimantOf);
 
   function compile(source: KubeObject): Definition | DefinitionError {
-    const key = source.metadata.uid ?? queueKey(source);
-    const known = compiled.get(key);
-    if (known && known.generation === source.metadata.generation) return known.result;
+    const { uid, generation } = source.metadata;
+    const known = compiled.get(queueKey(source));
+    if (known && known.uid === uid && known.generation === generation) return known.result;
     const result = tryCompile(source);
-    compiled.set(key, { generation: source.metadata.generation, result });
+    compiled.set(queueKey(source), { uid, generation, result });
     return result;
   }
 
@@ -99,13 +103,13 @@ export function definitionController(context: PlatformContext): Controller {
     const kind = catalog.ensure(result.resource);
     if (kindReady) await kind.serve(result);
     const missing = [...kind.missing];
-    await writeStatus(source, { accepted: result, served: kind.definition, kindReady, missing });
+    await report(source, { accepted: result, served: kind.definition, kindReady, missing });
     return missing.length > 0 ? { requeueAfter: ASK_AGAIN } : undefined;
   }
 
   async function reportBroken(source: KubeObject, problem: Error): Promise<void> {
     const served = catalog.servedBy(source) ?? (await recoverLastGood(source));
-    await writeStatus(source, {
+    await report(source, {
       accepted: problem,
       served: served?.definition,
       kindReady: served !== undefined,
@@ -128,17 +132,10 @@ export function definitionController(context: PlatformContext): Controller {
     return kind;
   }
 
-  async function writeStatus(source: KubeObject, progress: Parameters<typeof definitionStatus>[1]): Promise<void> {
-    const status = definitionStatus(source, progress, new Date());
-    if (isDeepStrictEqual(JSON.parse(JSON.stringify(source.status ?? {})), status)) return;
+  async function report(source: KubeObject, progress: DefinitionProgress): Promise<void> {
     const resource = definitionResources.find((each) => each.kind === source.kind);
-    if (!resource) return;
-    try {
-      await context.client.update(resource, { ...source, status }, { subresource: 'status' });
-    } catch (error) {
-      // Deleted meanwhile: there is nobody left to tell.
-      if (!isReason(error, 'NotFound')) throw error;
-    }
+    const status = definitionStatus(source, progress, new Date());
+    if (resource) await writeStatus(context.client, resource, source, status);
   }
 
   /** A generated CRD without a definition: its instances are only deleted, and it goes with the last of them. */
@@ -158,6 +155,7 @@ export function definitionController(context: PlatformContext): Controller {
     if (kind === customResourceDefinitions.kind) return reconcileCrd(name);
     const resource = definitionResources.find((each) => each.kind === kind);
     const source = resource && context.informers.for(resource).get(key);
+    if (!source) compiled.delete(queued);
     return source && !source.metadata.deletionTimestamp ? reconcileDefinition(source) : undefined;
   }
 
@@ -192,6 +190,15 @@ export function definitionController(context: PlatformContext): Controller {
       await catalog.stop();
     },
   };
+}
+
+/** Definitions by the CRD that they generate. */
+const CRD_INDEX = 'crd';
+
+interface Compiled {
+  uid: string | undefined;
+  generation: number | undefined;
+  result: Definition | DefinitionError;
 }
 
 const crdKey = (name: string): string => `${customResourceDefinitions.kind}|${name}`;

@@ -37,7 +37,7 @@ const rendered = (definition: Definition, id: string, variables: Fields = { sche
 const definitionWith = (change: (spec: Fields & { schema: Fields; resources: Fields[] }) => void): KubeObject => {
   const spec = {
     schema: { apiVersion: 'v1', kind: 'Thing', spec: { name: 'string' } },
-    resources: [{ id: 'map', template: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' } } }],
+    resources: [{ id: 'settings', template: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' } } }],
   };
   change(spec);
   return { apiVersion: 'kro.run/v1alpha1', kind: 'ResourceGraphDefinition', metadata: { name: 'thing' }, spec };
@@ -113,7 +113,7 @@ describe('what is wrong is said with its place', () => {
   test('an unknown name, with a suggestion', () => {
     const source = definitionWith((spec) => {
       spec.resources[0] = {
-        id: 'map',
+        id: 'settings',
         template: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: '${schem.spec.name}' } },
       };
     });
@@ -137,15 +137,15 @@ describe('what is wrong is said with its place', () => {
     const source = definitionWith((spec) => {
       spec.schema['spec'] = { size: 'strng', port: 'integer | minimum=x', ok: 'string' };
       spec.resources.push(
-        { id: 'map' },
+        { id: 'settings' },
         { id: 'Bad' },
-        { id: 'list', forEach: [{ x: '${schema.spec.ok}' }], template: {} },
+        { id: 'copies', forEach: [{ x: '${schema.spec.ok}' }], template: {} },
       );
     });
     expect(problemsOf(source)).toEqual([
       'spec.schema.spec.size: unknown type "strng": use one of string, integer, boolean, float, number, object, []T, map[string]T',
       'spec.schema.spec.port: marker "minimum" is a number, not "x"',
-      'spec.resources[1].id: "map" is used twice',
+      'spec.resources[1].id: "settings" is used twice',
       'spec.resources[2].id: "Bad" is not lower camel case: letters and digits, beginning with a lower-case letter',
       'spec.resources[3].template.apiVersion: expected a literal string, found undefined',
       'spec.resources[3].template.kind: expected a literal string, found undefined',
@@ -153,12 +153,23 @@ describe('what is wrong is said with its place', () => {
     ]);
   });
 
+  test('an id that expressions would take for something else', () => {
+    for (const id of ['map', 'ip', 'schema', 'runtime']) {
+      const source = definitionWith((spec) => {
+        spec.resources[0] = { ...spec.resources[0], id };
+      });
+      expect(problemsOf(source)).toEqual([
+        `spec.resources[0].id: "${id}" is reserved: it means something else in expressions`,
+      ]);
+    }
+  });
+
   test('a template nested without end', () => {
     let nested: unknown = 'x';
     for (let depth = 0; depth < 500; depth++) nested = { a: nested };
     const source = definitionWith((spec) => {
       spec.resources[0] = {
-        id: 'map',
+        id: 'settings',
         template: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'x' }, data: nested },
       };
     });

@@ -1,10 +1,18 @@
-import { type CelProgram, type Fields, groupResource, type KubeObject, type Resource } from '../machinery/index.ts';
+import {
+  type CelProgram,
+  celNames,
+  type Fields,
+  groupResource,
+  isFields,
+  type KubeObject,
+  type Resource,
+} from '../machinery/index.ts';
 import { collectProblems, DefinitionError, fieldPath, type Problems } from './definition-error.ts';
 import type { Dimension } from './for-each.ts';
 import { levelsOf } from './graph.ts';
 import { instanceCrd } from './instance-crd.ts';
 import { KRO_GROUP, pluralOf } from './names.ts';
-import { schemaOfSimple } from './simple-schema.ts';
+import { type PrinterColumn, schemaOfSimple } from './simple-schema.ts';
 import { compileCondition, compileTemplate, programsIn, type Template } from './template.ts';
 
 /** A resource of a definition, compiled. */
@@ -41,7 +49,8 @@ export interface Definition {
 const MAX_RESOURCES = 1_000;
 /** In characters of JSON. A definition is compiled in one go, and everything else waits for that. */
 const MAX_SIZE = 1_500_000;
-const reservedIds = new Set([
+const reservedIds: ReadonlySet<string> = new Set([
+  ...celNames,
   'schema',
   'each',
   'self',
@@ -66,8 +75,9 @@ export function compileDefinition(source: KubeObject): Definition {
   const schema = objectAt(spec['schema']);
   const problems = collectProblems();
   const resource = resourceOfSchema(schema, problems);
+  const columns: PrinterColumn[] = [];
   const specSchema = problems.attempt('spec.schema.spec', () =>
-    schemaOfSimple(objectAt(schema['spec']), objectAt(schema['types']), 'spec.schema.spec'),
+    schemaOfSimple(objectAt(schema['spec']), objectAt(schema['types']), 'spec.schema.spec', columns),
   );
   const entries = entriesOf(spec['resources'], problems);
   const variables = new Set(['schema', ...entries.keys()]);
@@ -83,7 +93,7 @@ export function compileDefinition(source: KubeObject): Definition {
     levelsOf(new Map([...nodes].map(([id, node]) => [id, node.dependencies]))),
   );
   problems.throwAny();
-  const crd = instanceCrd({ source, schema, resource, spec: specSchema ?? {}, status });
+  const crd = instanceCrd({ source, schema, resource, spec: specSchema ?? {}, columns, status });
   return { source, resource, crd, nodes, levels: levels ?? [], status };
 }
 
@@ -133,7 +143,8 @@ function entriesOf(resources: unknown, problems: Problems): Map<string, Entry> {
         `${path}.id`,
         `"${id}" is not lower camel case: letters and digits, beginning with a lower-case letter`,
       );
-    } else if (reservedIds.has(id)) problems.add(`${path}.id`, `"${id}" is reserved`);
+    } else if (reservedIds.has(id))
+      problems.add(`${path}.id`, `"${id}" is reserved: it means something else in expressions`);
     else if (entries.has(id)) problems.add(`${path}.id`, `"${id}" is used twice`);
     else entries.set(id, { entry, path });
   });
@@ -146,9 +157,7 @@ interface NodeScope {
 }
 
 function compileNode(id: string, entry: Fields, path: string, scope: NodeScope): Node {
-  for (const field of ['externalFields', 'deletionPolicy']) {
-    if (entry[field] !== undefined) scope.problems.add(`${path}.${field}`, 'is not supported yet');
-  }
+  checkUnsupported(entry, path, scope.problems);
   const external = entry['externalRef'] !== undefined;
   if (external && entry['template'] !== undefined) scope.problems.add(path, 'has both template and externalRef');
   if (external && entry['forEach'] !== undefined) scope.problems.add(`${path}.forEach`, 'is for templates');
@@ -172,6 +181,17 @@ function compileNode(id: string, entry: Fields, path: string, scope: NodeScope):
   };
   checkManifest(manifest, at, external, scope.problems);
   return { ...node, dependencies: dependenciesOf(node, path, scope.problems) };
+}
+
+function checkUnsupported(
+  { externalFields, deletionPolicy = 'Delete' }: Fields,
+  path: string,
+  problems: Problems,
+): void {
+  if (externalFields !== undefined) problems.add(`${path}.externalFields`, 'is not supported yet');
+  if (deletionPolicy !== 'Delete') {
+    problems.add(`${path}.deletionPolicy`, `${JSON.stringify(deletionPolicy)} is not supported yet: use Delete`);
+  }
 }
 
 function literalText(manifest: Fields, name: string, at: string, problems: Problems): string {
@@ -242,5 +262,5 @@ function dependenciesOf(node: Omit<Node, 'dependencies'>, path: string, problems
 
 /** The value if it is an object, else an empty one. */
 export function objectAt(value: unknown): Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : {};
+  return isFields(value) ? value : {};
 }

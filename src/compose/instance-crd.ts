@@ -6,6 +6,7 @@ import {
   DEFINITION_NAME_LABEL,
   OWNED_LABEL,
 } from './names.ts';
+import type { PrinterColumn } from './simple-schema.ts';
 import type { Template } from './template.ts';
 
 export interface CrdInput {
@@ -15,6 +16,8 @@ export interface CrdInput {
   resource: Resource;
   /** The structural schema of an instance's spec. */
   spec: Schema;
+  /** Columns of fields of the spec. */
+  columns: readonly PrinterColumn[];
   /** The templates of an instance's own status fields. */
   status: ReadonlyMap<string, Template>;
 }
@@ -77,7 +80,7 @@ export function instanceCrd(input: CrdInput): KubeObject {
           storage: true,
           subresources: { status: {} },
           schema: { openAPIV3Schema: instanceSchema(input) },
-          additionalPrinterColumns: columnsOf(schema),
+          additionalPrinterColumns: columnsOf(input),
         },
       ],
     },
@@ -143,8 +146,11 @@ const ownColumns: Fields[] = [
 ];
 
 /** The definition's columns, then State, Ready and Age unless it has columns of these names itself. */
-function columnsOf(schema: Fields): Fields[] {
-  const added = (schema['additionalPrinterColumns'] ?? []) as Fields[];
+function columnsOf({ schema, columns }: CrdInput): Fields[] {
+  const added = [
+    ...columns.map((column) => ({ ...column })),
+    ...((schema['additionalPrinterColumns'] ?? []) as Fields[]),
+  ];
   const taken = new Set(added.map((column) => String(column['name']).toLowerCase()));
   return [...added, ...ownColumns.filter((column) => !taken.has(String(column['name']).toLowerCase()))];
 }

@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { EventRecorder, PlatformContext, ReconcileResult } from '../client/index.ts';
 import { type Fields, isReason, type KubeObject, keyOf, type Resource } from '../machinery/index.ts';
 import type { AppliedRecord } from './apply-object.ts';
@@ -9,7 +8,9 @@ import { instanceStatus, plainStatus, withCondition } from './instance-status.ts
 import { type InventoryItem, identityOf, inventoryOf } from './inventory.ts';
 import type { KindResolver } from './kinds.ts';
 import { FINALIZER, INVENTORY_ANNOTATION, RECONCILE_ANNOTATION } from './names.ts';
+import type { Readers } from './readers.ts';
 import { removeItems } from './removal.ts';
+import { writeStatus } from './write-status.ts';
 
 export interface ReconcilerInput {
   context: PlatformContext;
@@ -21,8 +22,7 @@ export interface ReconcilerInput {
   resolveKind: KindResolver;
   /** By instance uid. */
   applied: Map<string, Map<string, AppliedRecord>>;
-  /** Called with the key of an instance that reads an object which it does not own. */
-  noteRead(instance: string, resource: Resource, key: string | undefined): void;
+  readers: Readers;
   /** What the instance's developer is to be told, if that can be said. */
   developer(instance: KubeObject): Promise<ConditionState | undefined>;
   /** Called when the last instance of a kind without a definition is gone. */
@@ -53,7 +53,7 @@ async function compose(
   definition: Definition,
   input: ReconcilerInput,
 ): Promise<ReconcileResult | undefined> {
-  const { context, recorder } = input;
+  const { context, recorder, readers } = input;
   const uid = seen.metadata.uid ?? '';
   const applied = input.applied.get(uid) ?? new Map<string, AppliedRecord>();
   input.applied.set(uid, applied);
@@ -63,13 +63,14 @@ async function compose(
     inventory = items;
     instance = await saveInventory(instance, items, input);
   };
+  readers.forget(keyOf(seen));
   const outcome = await composeInstance({
     context,
     definition,
     instance,
     resources: input.resources,
     applied,
-    noteRead: (resource, key) => input.noteRead(keyOf(instance), resource, key),
+    noteRead: (resource, key) => readers.note(keyOf(seen), resource, key),
     record: async (items) => {
       const known = new Set(inventory.map(identityOf));
       const added = items.filter((item) => !known.has(identityOf(item)));
@@ -84,6 +85,7 @@ async function compose(
     items: unwanted,
   });
   const gone = new Set(unwanted.filter((item) => !removal.remaining.includes(item)).map(identityOf));
+  for (const identity of gone) applied.delete(identity);
   if (gone.size > 0) await save(inventory.filter((item) => !gone.has(identityOf(item))));
 
   const now = new Date();
@@ -92,7 +94,7 @@ async function compose(
   // Diagnosed as it is now, and without what its developer was told last.
   const developer = await input.developer({ ...instance, status });
   const told = developer ? withCondition(status, developer, instance, now) : status;
-  await writeStatus(instance, told, input);
+  await writeStatus(input.context.client, input.resource, instance, told);
   announce(seen, instance, told, recorder);
   const retried = [...outcome.nodes.values()].find((node) => node.retry);
   // Thrown, so that the controller backs off; everything that could be done is done.
@@ -123,9 +125,8 @@ function patchMetadata(
   change: Fields,
   { context, resource }: ReconcilerInput,
 ): Promise<KubeObject> {
-  const { name, namespace, resourceVersion } = instance.metadata;
-  const key = { name, ...(namespace ? { namespace } : {}) };
-  return context.client.patch(resource, key, 'merge', { metadata: { ...change, resourceVersion } });
+  const { resourceVersion } = instance.metadata;
+  return context.client.patch(resource, instance.metadata, 'merge', { metadata: { ...change, resourceVersion } });
 }
 
 /**
@@ -144,7 +145,6 @@ function unwantedItems(inventory: readonly InventoryItem[], outcome: Outcome, de
 
 async function finalize(instance: KubeObject, input: ReconcilerInput): Promise<ReconcileResult | undefined> {
   const finalizers = instance.metadata.finalizers ?? [];
-  input.applied.delete(instance.metadata.uid ?? '');
   if (!finalizers.includes(FINALIZER)) return undefined;
   const { client } = input.context;
   // Deleted with `--cascade=orphan`: what was composed is to stay.
@@ -160,7 +160,12 @@ async function finalize(instance: KubeObject, input: ReconcilerInput): Promise<R
   }
   const message = removal.waiting.join('; ');
   const state: ConditionState = { type: 'Ready', ok: false, reason: 'Deleting', message };
-  await writeStatus(instance, plainStatus(instance, 'DELETING', [state], new Date()), input);
+  await writeStatus(
+    input.context.client,
+    input.resource,
+    instance,
+    plainStatus(instance, 'DELETING', [state], new Date()),
+  );
   return { requeueAfter: LOOK_AGAIN };
 }
 
@@ -169,7 +174,7 @@ async function reportOrphan(instance: KubeObject, input: ReconcilerInput): Promi
   const state: ConditionState = { type: 'GraphResolved', ok: false, reason: 'DefinitionRemoved', message };
   const current = instance.status?.['state'];
   const kept = current === 'ACTIVE' || current === 'IN_PROGRESS' ? current : 'ERROR';
-  await writeStatus(instance, plainStatus(instance, kept, [state], new Date()), input);
+  await writeStatus(input.context.client, input.resource, instance, plainStatus(instance, kept, [state], new Date()));
 }
 
 async function reportSuspended(instance: KubeObject, input: ReconcilerInput): Promise<undefined> {
@@ -177,25 +182,8 @@ async function reportSuspended(instance: KubeObject, input: ReconcilerInput): Pr
   const state: ConditionState = { type: 'InstanceManaged', ok: false, reason: 'Suspended', message };
   const current = instance.status?.['state'];
   const kept = current === 'ACTIVE' || current === 'ERROR' ? current : 'IN_PROGRESS';
-  await writeStatus(instance, plainStatus(instance, kept, [state], new Date()), input);
+  await writeStatus(input.context.client, input.resource, instance, plainStatus(instance, kept, [state], new Date()));
 }
-
-async function writeStatus(
-  instance: KubeObject,
-  status: Fields,
-  { context, resource }: ReconcilerInput,
-): Promise<void> {
-  if (isDeepStrictEqual(plain(instance.status ?? {}), plain(status))) return;
-  try {
-    await context.client.update(resource, { ...instance, status }, { subresource: 'status' });
-  } catch (error) {
-    // Deleted meanwhile: there is nobody left to tell.
-    if (!isReason(error, 'NotFound')) throw error;
-  }
-}
-
-/** As JSON, without the prototypes and frozen state that a deep comparison would look at. */
-const plain = (value: Fields): unknown => JSON.parse(JSON.stringify(value));
 
 /** Events when an instance's state changes, and when its developer is told something new. */
 function announce(before: KubeObject, instance: KubeObject, status: Fields, recorder: EventRecorder): void {

@@ -41,12 +41,16 @@ export function watchedResources(composed: Iterable<Resource>): Resource[] {
   return [...watched.values()];
 }
 
-/** The sources of an instance controller: the instances, and everything that belongs to them. */
+/**
+ * The sources of an instance controller: the instances, and everything that belongs to them.
+ * @param onGone called when an instance is no more, to forget what is remembered for it.
+ */
 export function instanceSources(
   instances: Resource,
   watched: readonly Resource[],
   informers: Informers,
   readers: Readers,
+  onGone: (instance: KubeObject) => void,
 ): ControllerSource[] {
   const informer = informers.for(instances);
   informer.addIndex(UID_INDEX, (object) => [object.metadata.uid ?? '']);
@@ -76,7 +80,7 @@ export function instanceSources(
     {
       resource: instances,
       keys: (instance, { deleted }) => {
-        if (deleted) readers.forget(keyOf(instance));
+        if (deleted) onGone(instance);
         return [keyOf(instance), ...readers.of(instances, keyOf(instance))];
       },
     },

@@ -1,6 +1,13 @@
-import { CelMissingError, type Condition, celOmitted, type Fields, type KubeObject } from '../machinery/index.ts';
+import {
+  CelMissingError,
+  type Condition,
+  celOmitted,
+  type Fields,
+  type KubeObject,
+  timestamp,
+} from '../machinery/index.ts';
 import type { NodeOutcome, Outcome } from './compose-instance.ts';
-import { type ConditionState, conditionOf, conditionsIn, isCondition, timestamp } from './conditions.ts';
+import { type ConditionState, conditionOf, conditionsIn, isCondition, sinceOf } from './conditions.ts';
 import type { Definition } from './definition.ts';
 import { variablesOf } from './desired.ts';
 import { render, type Template } from './template.ts';
@@ -153,9 +160,14 @@ function mergeConditions(
   const old = conditionsIn(instance.status);
   const ours = states.map((state) => conditionOf(state, old, { generation: instance.metadata.generation, now }));
   const types = new Set(ours.map((condition) => condition.type));
-  const others = Array.isArray(theirs)
-    ? theirs.filter(isCondition).filter((condition) => !types.has(condition.type))
-    : [];
+  // An entry may give a list: one condition for each of several objects.
+  const others = (Array.isArray(theirs) ? theirs.flat() : [])
+    .filter(isCondition)
+    .filter((condition) => !types.has(condition.type))
+    .map((condition) => ({
+      ...condition,
+      lastTransitionTime: condition.lastTransitionTime ?? sinceOf(condition, old, now),
+    }));
   return [...others, ...ours];
 }
 

@@ -6,28 +6,31 @@ export interface Readers {
   note(instance: string, resource: Resource, key: string | undefined): void;
   /** The instances that read an object. */
   of(resource: Resource, key: string): Iterable<string>;
-  /** An instance is gone. */
+  /** An instance reads nothing: it is gone, or is about to say anew what it reads. */
   forget(instance: string): void;
 }
 
 export function createReaders(): Readers {
   const byObject = new Map<string, Set<string>>();
+  const byInstance = new Map<string, Set<string>>();
   const place = (resource: Resource, key: string | undefined) => `${groupResource(resource)} ${key ?? '*'}`;
   return {
     note(instance, resource, key) {
       const at = place(resource, key);
-      const instances = byObject.get(at) ?? new Set();
-      byObject.set(at, instances.add(instance));
+      byObject.set(at, (byObject.get(at) ?? new Set()).add(instance));
+      byInstance.set(instance, (byInstance.get(instance) ?? new Set()).add(at));
     },
     of: (resource, key) => [
       ...(byObject.get(place(resource, key)) ?? []),
       ...(byObject.get(place(resource, undefined)) ?? []),
     ],
     forget(instance) {
-      for (const [at, instances] of byObject) {
-        instances.delete(instance);
-        if (instances.size === 0) byObject.delete(at);
+      for (const at of byInstance.get(instance) ?? []) {
+        const instances = byObject.get(at);
+        instances?.delete(instance);
+        if (instances?.size === 0) byObject.delete(at);
       }
+      byInstance.delete(instance);
     },
   };
 }

@@ -39,19 +39,18 @@ async function removeItem(input: RemovalInput, item: InventoryItem): Promise<str
   const { client, instance } = input;
   const resource = await input.resolveKind(item.apiVersion, item.kind);
   if (!resource) return undefined;
-  const key = { name: item.name, ...(item.namespace ? { namespace: item.namespace } : {}) };
-  const live = await client.find(resource, key);
+  const live = await client.find(resource, item);
   if (!live || !isOf(instance, live)) return undefined;
   if (!live.metadata.deletionTimestamp) {
     try {
-      await client.delete(resource, key, { propagationPolicy: 'Background', uid: live.metadata.uid ?? '' });
+      await client.delete(resource, item, { propagationPolicy: 'Background', uid: live.metadata.uid ?? '' });
     } catch (error) {
       if (isReason(error, 'NotFound')) return undefined;
       if (!(error instanceof ApiError)) throw error;
       return `${nameOfItem(item)} cannot be deleted: ${error.message}`;
     }
   }
-  const left = await client.find(resource, key);
+  const left = await client.find(resource, item);
   return left && left.metadata.uid === live.metadata.uid ? whyIsThere(item, left) : undefined;
 }
 

@@ -1,6 +1,6 @@
 import { type Controller, createController, type PlatformContext } from '../client/index.ts';
 import type { Provenance } from '../diagnose/index.ts';
-import type { KubeObject, Resource } from '../machinery/index.ts';
+import { type KubeObject, keyOf, type Resource } from '../machinery/index.ts';
 import type { AppliedRecord } from './apply-object.ts';
 import { crdNameOf, type Definition } from './definition.ts';
 import { developerCondition } from './developer.ts';
@@ -11,6 +11,7 @@ import { createReaders } from './readers.ts';
 
 /** The controller of a generated kind's instances, replaced when its definition changes. */
 export interface ServedKind {
+  readonly resource: Resource;
   readonly definition: Definition | undefined;
   /** Kinds that the definition composes and that are not installed: 'postgresql.cnpg.io/v1/Cluster'. */
   readonly missing: ReadonlySet<string>;
@@ -32,6 +33,8 @@ export interface ServedKindInput {
 }
 
 const WORKERS = 16;
+/** A key that no instance has. */
+const NO_INSTANCE = '';
 
 export function createServedKind(input: ServedKindInput): ServedKind {
   const { context, resource } = input;
@@ -53,7 +56,6 @@ export function createServedKind(input: ServedKindInput): ServedKind {
     missing = absent;
     isServing = true;
     controller = start(next, found);
-    if (!next) await leaveIfEmpty();
   }
 
   function start(next: Definition | undefined, resources: ReadonlyMap<string, Resource>): Controller {
@@ -62,7 +64,7 @@ export function createServedKind(input: ServedKindInput): ServedKind {
     const created = createController({
       name: `compose-${crdNameOf(resource)}`,
       context,
-      sources: instanceSources(resource, watched, context.informers, readers),
+      sources: instanceSources(resource, watched, context.informers, readers, forget),
       workers: WORKERS,
       reconcile: instanceReconciler({
         context,
@@ -72,19 +74,20 @@ export function createServedKind(input: ServedKindInput): ServedKind {
         resources,
         resolveKind: input.resolveKind,
         applied,
-        noteRead: readers.note,
+        readers,
         developer: async (instance: KubeObject) => tell?.(instance),
         onEmpty: input.onEmpty,
       }),
     });
+    // A kind whose definition went when it had no instances: no event of an instance will end it.
+    if (!next) created.enqueue(NO_INSTANCE);
     created.start();
     return created;
   }
 
-  async function leaveIfEmpty(): Promise<void> {
-    const informer = context.informers.for(resource);
-    await informer.synced;
-    if (informer.list().length === 0) await input.onEmpty();
+  function forget(instance: KubeObject): void {
+    readers.forget(keyOf(instance));
+    applied.delete(instance.metadata.uid ?? '');
   }
 
   function queue(action: () => Promise<void>): Promise<void> {
@@ -95,6 +98,7 @@ export function createServedKind(input: ServedKindInput): ServedKind {
   }
 
   return {
+    resource,
     get definition() {
       return definition;
     },

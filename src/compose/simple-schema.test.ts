@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Fields } from '../machinery/index.ts';
 import { parseMarkers } from './markers.ts';
-import { schemaOfSimple } from './simple-schema.ts';
+import { type PrinterColumn, schemaOfSimple } from './simple-schema.ts';
 
 const schemaOf = (simple: Fields, types: Fields = {}) => schemaOfSimple(simple, types, 'spec');
 const field = (text: string, types?: Fields) => schemaOf({ x: text }, types).properties?.['x'];
@@ -124,5 +124,28 @@ describe('what may be left out', () => {
         },
       },
     });
+  });
+});
+
+describe('printColumn', () => {
+  const columnsOf = (simple: Fields, types: Fields = {}) => {
+    const columns: PrinterColumn[] = [];
+    schemaOfSimple(simple, types, 'spec.schema.spec', columns);
+    return columns;
+  };
+
+  test('makes columns of fields, wherever their type is used', () => {
+    const types = { Port: { number: 'integer | printColumn="PORT"' } };
+    expect(columnsOf({ image: 'string | printColumn=IMAGE', web: { port: 'Port' } }, types)).toEqual([
+      { name: 'IMAGE', type: 'string', jsonPath: '.spec.image' },
+      { name: 'PORT', type: 'integer', jsonPath: '.spec.web.port.number' },
+    ]);
+  });
+
+  test('is refused where there is no one value', () => {
+    const types = { Port: { number: 'integer | printColumn=PORT' } };
+    expect(() => columnsOf({ ports: '[]Port' }, types)).toThrow('many values');
+    expect(() => columnsOf({ tags: '[]string | printColumn=TAGS' })).toThrow('not for array');
+    expect(() => columnsOf({ 'a-b': 'string | printColumn=AB' })).toThrow('no JSONPath');
   });
 });

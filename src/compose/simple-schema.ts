@@ -11,6 +11,18 @@ interface Scope {
   /** Custom types being expanded, to find one that contains itself. */
   expanding: readonly string[];
   depth: number;
+  /** Inside a list or a map: a field there has many values. */
+  repeated: boolean;
+  columns: PrinterColumn[];
+  /** Where the schema begins in the definition. */
+  root: string;
+}
+
+/** A column of `kubectl get`, as CRDs have them. */
+export interface PrinterColumn {
+  name: string;
+  type: string;
+  jsonPath: string;
 }
 
 /** A field's schema, and whether its parent must require it. */
@@ -25,11 +37,18 @@ const MAX_DEPTH = 32;
  * Turns kro's SimpleSchema (https://kro.run/docs/concepts/simple-schema) into a structural OpenAPI schema. A nested
  * object whose fields have defaults defaults to an empty object itself, so that a developer may leave it out.
  * @param path where the schema stands in the definition, for messages
+ * @param columns gets the columns of the fields that are marked printColumn
  * @throws DefinitionError naming every field that cannot be read
  */
-export function schemaOfSimple(simple: Fields, types: CustomTypes, path: string): Schema {
+export function schemaOfSimple(
+  simple: Fields,
+  types: CustomTypes,
+  path: string,
+  columns: PrinterColumn[] = [],
+): Schema {
   const problems = collectProblems();
-  const schema = objectSchema(simple, path, { types, problems, expanding: [], depth: 0 });
+  const scope = { types, problems, expanding: [], depth: 0, repeated: false, columns, root: path };
+  const schema = objectSchema(simple, path, scope);
   problems.throwAny();
   return schema;
 }
@@ -79,9 +98,21 @@ function fieldOfText(text: string, path: string, scope: Scope): Field {
   let required = false;
   for (const marker of markers) {
     if (marker.name === 'required') required = booleanOf(marker);
+    else if (marker.name === 'printColumn') scope.columns.push(columnOf(schema, marker, path, scope));
     else applyMarker(schema, marker);
   }
   return { schema, required };
+}
+
+/** The column of a field of an instance's spec. Throws Error for a field that has no one value to show. */
+function columnOf(schema: Schema, marker: Marker, path: string, scope: Scope): PrinterColumn {
+  only(schema, marker, ['string', 'integer', 'boolean', 'number']);
+  if (scope.repeated)
+    throw new Error('marker "printColumn" is not for fields in lists and maps: they have many values');
+  const within = path.slice(scope.root.length);
+  if (!/^(\.[A-Za-z_]\w*)+$/.test(within))
+    throw new Error(`marker "printColumn" is not for ${within}: no JSONPath has it`);
+  return { name: marker.value, type: schema.type ?? 'string', jsonPath: `.spec${within}` };
 }
 
 const scalars: Record<string, Schema['type']> = {
@@ -95,16 +126,18 @@ const scalars: Record<string, Schema['type']> = {
 function schemaOfType(type: string, path: string, scope: Scope): Schema {
   if (scope.depth > MAX_DEPTH) throw new Error(`nested more than ${MAX_DEPTH} levels deep`);
   const inner = { ...scope, depth: scope.depth + 1 };
+  const repeated = { ...inner, repeated: true };
   if (Object.hasOwn(scalars, type)) return { type: scalars[type] };
   if (type === 'object' || type === 'any') {
     const open: Schema = { 'x-kubernetes-preserve-unknown-fields': true };
     return type === 'object' ? { type: 'object', ...open } : open;
   }
-  if (type.startsWith('[]')) return { type: 'array', items: withoutDefault(schemaOfType(type.slice(2), path, inner)) };
+  if (type.startsWith('[]'))
+    return { type: 'array', items: withoutDefault(schemaOfType(type.slice(2), path, repeated)) };
   const map = /^map\[(\w+)\](.+)$/.exec(type);
   if (map) {
     if (map[1] !== 'string') throw new Error(`the keys of a map are strings: write map[string]${map[2]}`);
-    return { type: 'object', additionalProperties: withoutDefault(schemaOfType(map[2] ?? '', path, inner)) };
+    return { type: 'object', additionalProperties: withoutDefault(schemaOfType(map[2] ?? '', path, repeated)) };
   }
   return customType(type, path, inner);
 }
@@ -176,7 +209,7 @@ function applyMarker(schema: Schema, marker: Marker): void {
 }
 
 const KNOWN =
-  'required, default, description, minimum, maximum, enum, immutable, pattern, minLength, maxLength, minItems, maxItems, uniqueItems, validation';
+  'required, default, description, minimum, maximum, enum, immutable, pattern, minLength, maxLength, minItems, maxItems, uniqueItems, printColumn, validation';
 
 function addRule(schema: Schema, rule: string, message?: string): void {
   const added = { rule, ...(message ? { message } : {}) };

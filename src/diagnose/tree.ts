@@ -1,7 +1,7 @@
 import type { KubeObject } from '../machinery/index.ts';
 import { type Health, healthOf } from './health.ts';
 import { pointedTo } from './related.ts';
-import { nameOf } from './status.ts';
+import { compareText, nameOf } from './status.ts';
 import type { ObjectSource } from './types.ts';
 
 export interface TreeNode {
@@ -51,10 +51,8 @@ function adopt(
     return !known;
   });
   const nodes = fresh
-    .toSorted((a, b) => compare(a.kind, b.kind) || compare(a.metadata.name, b.metadata.name))
+    .toSorted((a, b) => compareText(a.kind, b.kind) || compareText(a.metadata.name, b.metadata.name))
     .map((object) => node(object, link));
   parent.children.push(...nodes);
   return nodes;
 }
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

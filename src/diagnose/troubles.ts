@@ -3,7 +3,7 @@ import { controllerOf, type KubeObject, type Resource } from '../machinery/index
 import { createListings } from './listings.ts';
 import type { Provenance } from './provenance.ts';
 import { listingSource } from './source.ts';
-import { nameOf } from './status.ts';
+import { compareText, nameOf } from './status.ts';
 import type { Diagnosis } from './types.ts';
 import { diagnose } from './why.ts';
 
@@ -69,8 +69,7 @@ function isOwn(object: KubeObject, diagnosis: Diagnosis): boolean {
 
 function byUrgency(a: Trouble, b: Trouble): number {
   const late = Number(a.diagnosis.fixableBy === null) - Number(b.diagnosis.fixableBy === null);
-  return late || compare(sortKey(a), sortKey(b));
+  return late || compareText(sortKey(a), sortKey(b));
 }
 
 const sortKey = ({ object }: Trouble): string => `${object.metadata.namespace ?? ''} ${nameOf(object)}`;
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

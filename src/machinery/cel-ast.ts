@@ -43,18 +43,54 @@ export function methodOf(node: CelNode): { name: string; receiver: CelNode; args
     : undefined;
 }
 
-const COMPREHENSIONS = new Set(['all', 'exists', 'exists_one', 'filter', 'map', 'sortBy']);
+/** How many arguments come after the variables of a macro that goes over values, and of one over keys and values. */
+const comprehensions: Record<string, { over1?: readonly number[]; over2?: readonly number[] }> = {
+  all: { over1: [1], over2: [1] },
+  exists: { over1: [1], over2: [1] },
+  exists_one: { over1: [1], over2: [1] },
+  existsOne: { over2: [1] },
+  filter: { over1: [1] },
+  map: { over1: [1, 2] },
+  sortBy: { over1: [1] },
+  transformList: { over2: [1, 2] },
+  transformMap: { over2: [1, 2] },
+  transformMapEntry: { over2: [1, 2] },
+};
 
-/** The variable that a macro introduces: its name, and which of the call's arguments can see it. */
-function boundBy(node: CelNode): { variable: string; outer: CelNode[]; inner: CelNode[] } | undefined {
+/** The variables that a macro introduces, and which of the call's arguments can see them. */
+function boundBy(node: CelNode): { variables: string[]; outer: CelNode[]; inner: CelNode[] } | undefined {
   const call = methodOf(node);
-  const [first, ...rest] = call?.args ?? [];
-  if (!call || first?.op !== 'id' || typeof first.args !== 'string') return undefined;
-  if (COMPREHENSIONS.has(call.name) && rest.length > 0) {
-    return { variable: first.args, outer: [call.receiver], inner: rest };
-  }
-  const isBind = call.name === 'bind' && call.receiver.op === 'id' && call.receiver.args === 'cel';
-  return isBind ? { variable: first.args, outer: rest.slice(0, 1), inner: rest.slice(1) } : undefined;
+  if (!call) return undefined;
+  const { name, receiver, args } = call;
+  const isBind = name === 'bind' && receiver.op === 'id' && receiver.args === 'cel';
+  const count = isBind ? 1 : variablesOf(name, args.length);
+  const variables = args.slice(0, count).map((arg) => (arg.op === 'id' ? String(arg.args) : undefined));
+  if (variables.length === 0 || !variables.every((variable) => variable !== undefined)) return undefined;
+  return isBind
+    ? { variables, outer: args.slice(1, 2), inner: args.slice(2) }
+    : { variables, outer: [receiver], inner: args.slice(count) };
+}
+
+function variablesOf(macro: string, args: number): number {
+  const { over1 = [], over2 = [] } = Object.hasOwn(comprehensions, macro) ? (comprehensions[macro] ?? {}) : {};
+  if (over1.includes(args - 1)) return 1;
+  return over2.includes(args - 2) ? 2 : 0;
+}
+
+/** A condition's map, `{type: 'Ready', "status": s}`: the values by their names, which need no quotes there. */
+export function bareEntriesOf(map: CelNode | undefined): [name: string, value: CelNode][] {
+  const entries: unknown[] = map?.op === 'map' && Array.isArray(map.args) ? map.args : [];
+  return entries.flatMap((entry) => {
+    const [key, value]: unknown[] = Array.isArray(entry) ? entry : [];
+    return isNode(key) && isNode(value) ? [[String(key.args), value] as [string, CelNode]] : [];
+  });
+}
+
+/** The map that `runtime.newCondition` is given. */
+function conditionMapOf(node: CelNode): CelNode | undefined {
+  const call = methodOf(node);
+  const isCondition = call?.name === 'newCondition' && call.receiver.op === 'id' && call.receiver.args === 'runtime';
+  return isCondition ? call.args[0] : undefined;
 }
 
 /** A variable read in an expression, with the member path read from it and where it stands. */
@@ -76,10 +112,16 @@ export function referencesIn(root: CelNode, reserved: ReadonlySet<string>): Refe
       if (!bound.has(variable) && !reserved.has(variable)) references.push({ path, position: node.start });
       return;
     }
+    const condition = conditionMapOf(node);
+    if (condition) {
+      for (const [, value] of bareEntriesOf(condition)) walk(value, bound);
+      return;
+    }
     const binding = boundBy(node);
     if (binding) {
       for (const part of binding.outer) walk(part, bound);
-      for (const part of binding.inner) walk(part, new Set(bound).add(binding.variable));
+      const within = new Set([...bound, ...binding.variables]);
+      for (const part of binding.inner) walk(part, within);
       return;
     }
     for (const child of childrenOf(node)) walk(child, bound);

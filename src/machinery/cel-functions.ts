@@ -1,15 +1,16 @@
-import { createHash } from 'node:crypto';
 import { Environment } from '@marcbachmann/cel-js';
 import { spend } from './cel-budget.ts';
+import { declareIn, namespaceIn } from './cel-declare.ts';
+import { addKro } from './cel-kro.ts';
 import { addKubernetes } from './cel-kubernetes.ts';
-import { fromCel, Omit, toCel } from './cel-values.ts';
+import { addMacros, compareValues } from './cel-macros.ts';
+import { fromCel } from './cel-values.ts';
 
 /** Which functions expressions may call beside the standard ones. */
 export type CelLibrary = 'kubernetes' | 'kro';
 
 type Values = unknown[];
 
-const WHOLE = { whole: true, children: new Map() };
 const limits = { maxAstNodes: 5_000, maxDepth: 50, maxListElements: 1_000, maxMapEntries: 1_000, maxCallArguments: 16 };
 
 /** The library's own variables: namespaces of functions, never data. */
@@ -17,10 +18,12 @@ export const namespaces: ReadonlySet<string> = new Set([
   'base64',
   'cel',
   'hash',
+  'ip',
   'json',
   'lists',
   'optional',
   'random',
+  'runtime',
   'strings',
 ]);
 
@@ -45,25 +48,16 @@ export function environmentOf(library: CelLibrary): Environment {
     addLists(environment);
     addKubernetes(environment);
     addEncoders(environment);
+    addMacros(environment);
     if (library === 'kro') addKro(environment);
     environments.set(library, environment);
   }
   return environment;
 }
 
-/** Declares a namespace variable such as `json`, on which functions hang as methods. */
-function namespace(environment: Environment, name: string): string {
-  const type = `${name}Namespace`;
-  class Namespace {}
-  environment.registerType(type, Namespace);
-  environment.registerConstant(name, type, new Namespace());
-  return type;
-}
-
 // The strings extension of cel-go (ext.Strings), as far as the library lacks it.
 function addStrings(environment: Environment): void {
-  const add = (signature: string, handler: (...args: never[]) => unknown) =>
-    environment.registerFunction(signature, handler, { async: false });
+  const add = declareIn(environment);
   add('string.charAt(int): string', (text: string, at: bigint) => {
     const points = [...text];
     if (at < 0n || at > points.length) throw new Error(`index out of range: ${at}`);
@@ -77,7 +71,7 @@ function addStrings(environment: Environment): void {
   );
   add('string.reverse(): string', (text: string) => [...text].reverse().join(''));
   add('string.format(list): string', (text: string, values: Values) => format(text, values));
-  const strings = namespace(environment, 'strings');
+  const strings = namespaceIn(environment, 'strings');
   add(`${strings}.quote(string): string`, (_: unknown, text: string) => JSON.stringify(text));
 }
 
@@ -109,7 +103,8 @@ function format(text: string, values: Values): string {
         return Number(value).toExponential(Math.min(Number(precision ?? 6), 100));
       case 'x':
       case 'X': {
-        const hex = typeof value === 'string' ? Buffer.from(value).toString('hex') : BigInt(String(value)).toString(16);
+        const isText = typeof value === 'string' || value instanceof Uint8Array;
+        const hex = isText ? Buffer.from(value).toString('hex') : BigInt(String(value)).toString(16);
         return kind === 'X' ? hex.toUpperCase() : hex;
       }
       case 'o':
@@ -129,8 +124,7 @@ function plain(value: unknown): string {
 
 // The lists extensions of cel-go (ext.Lists) and Kubernetes.
 function addLists(environment: Environment): void {
-  const add = (signature: string, handler: (...args: never[]) => unknown) =>
-    environment.registerFunction(signature, handler, { async: false });
+  const add = declareIn(environment);
   add('list.slice(int, int): list<dyn>', (list: Values, from: bigint, to: bigint) => {
     if (from < 0n || to > list.length || from > to) throw new Error(`cannot slice(${from}, ${to}) of ${list.length}`);
     return list.slice(Number(from), Number(to));
@@ -138,14 +132,14 @@ function addLists(environment: Environment): void {
   add('list.flatten(): list<dyn>', (list: Values) => list.flat(1));
   add('list.flatten(int): list<dyn>', (list: Values, depth: bigint) => list.flat(Math.min(Number(depth), 16)));
   add('list.reverse(): list<dyn>', (list: Values) => list.toReversed());
-  add('list.sort(): list<dyn>', (list: Values) => list.toSorted(compare));
+  add('list.sort(): list<dyn>', (list: Values) => list.toSorted(compareValues));
   add('list.distinct(): list<dyn>', (list: Values) => [
     ...new Map(list.map((item) => [identity(item), item])).values(),
   ]);
   add('list.first(): optional<dyn>', (list: Values) => optionalOf(list, 0));
   add('list.last(): optional<dyn>', (list: Values) => optionalOf(list, list.length - 1));
   add('list.isSorted(): bool', (list: Values) =>
-    list.every((item, at) => at === 0 || compare(list[at - 1], item) <= 0),
+    list.every((item, at) => at === 0 || compareValues(list[at - 1], item) <= 0),
   );
   add('list.sum(): dyn', (list: Values) => sum(list));
   add('list.min(): dyn', (list: Values) => extreme(list, -1));
@@ -154,7 +148,7 @@ function addLists(environment: Environment): void {
   add('list.lastIndexOf(dyn): int', (list: Values, of: unknown) =>
     BigInt(list.map(identity).lastIndexOf(identity(of))),
   );
-  const lists = namespace(environment, 'lists');
+  const lists = namespaceIn(environment, 'lists');
   add(`${lists}.range(int): list<int>`, (_: unknown, count: bigint) => {
     spend(Number(count));
     return Array.from({ length: Number(count) }, (__, index) => BigInt(index));
@@ -169,13 +163,6 @@ function optionalOf(list: Values, at: number): unknown {
 
 const identity = (value: unknown): string => `${typeof value}:${plain(value)}`;
 
-function compare(a: unknown, b: unknown): number {
-  const comparable = (value: unknown) => ['string', 'bigint', 'number', 'boolean'].includes(typeof value);
-  if (!comparable(a) || !comparable(b)) throw new Error('list elements cannot be compared');
-  const [x, y] = [a as string, b as string];
-  return x < y ? -1 : x > y ? 1 : 0;
-}
-
 function sum(list: Values): unknown {
   if (list.every((item) => typeof item === 'bigint')) return list.reduce((total, item) => total + item, 0n);
   if (list.every((item) => typeof item === 'number')) return list.reduce((total, item) => total + item, 0);
@@ -184,52 +171,13 @@ function sum(list: Values): unknown {
 
 function extreme(list: Values, sign: 1 | -1): unknown {
   if (list.length === 0) throw new Error(`${sign < 0 ? 'min' : 'max'} called on empty list`);
-  return list.reduce((best, item) => (compare(item, best) * sign > 0 ? item : best));
+  return list.reduce((best, item) => (compareValues(item, best) * sign > 0 ? item : best));
 }
 
 function addEncoders(environment: Environment): void {
-  const add = (signature: string, handler: (...args: never[]) => unknown) =>
-    environment.registerFunction(signature, handler, { async: false });
-  const base64 = namespace(environment, 'base64');
+  const add = declareIn(environment);
+  const base64 = namespaceIn(environment, 'base64');
   add(`${base64}.encode(bytes): string`, (_: unknown, bytes: Uint8Array) => Buffer.from(bytes).toString('base64'));
   add(`${base64}.encode(string): string`, (_: unknown, text: string) => Buffer.from(text).toString('base64'));
   add(`${base64}.decode(string): bytes`, (_: unknown, text: string) => new Uint8Array(Buffer.from(text, 'base64')));
 }
-
-// kro's own functions (its documentation, "CEL libraries").
-function addKro(environment: Environment): void {
-  const add = (signature: string, handler: (...args: never[]) => unknown) =>
-    environment.registerFunction(signature, handler, { async: false });
-  environment.registerType('kro.Omit', Omit);
-  add('omit(): dyn', () => new Omit());
-  const json = namespace(environment, 'json');
-  add(`${json}.marshal(dyn): string`, (_: unknown, value: unknown) => JSON.stringify(fromCel(value)));
-  add(`${json}.unmarshal(string): dyn`, (_: unknown, text: string) => toCel(JSON.parse(text), WHOLE));
-  const random = namespace(environment, 'random');
-  add(`${random}.seededString(int, string): string`, (_: unknown, length: bigint, seed: string) =>
-    seededString(Number(length), seed),
-  );
-  add(`${random}.seededInt(int, int, string): int`, (_: unknown, min: bigint, max: bigint, seed: string) => {
-    if (max < min) throw new Error(`random.seededInt: max ${max} is below min ${min}`);
-    return min + (digest('sha256', seed).readBigUInt64BE() % (max - min + 1n));
-  });
-  const hash = namespace(environment, 'hash');
-  for (const algorithm of ['md5', 'sha256', 'sha512']) {
-    add(`${hash}.${algorithm}(string): string`, (_: unknown, text: string) => digest(algorithm, text).toString('hex'));
-  }
-  add('map.merge(map): map', (left: object, right: object) => ({ ...left, ...right }));
-}
-
-const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
-
-/** Letters and digits that depend on nothing but the seed, so that a reconcile always finds the same name. */
-function seededString(length: number, seed: string): string {
-  if (length < 1 || length > 100) throw new Error(`random.seededString: length ${length} is not between 1 and 100`);
-  let out = '';
-  for (let block = 0; out.length < length; block++) {
-    for (const byte of digest('sha256', `${block}:${seed}`)) out += ALPHABET[byte % ALPHABET.length];
-  }
-  return out.slice(0, length);
-}
-
-const digest = (algorithm: string, text: string): Buffer => createHash(algorithm).update(text).digest();

@@ -1,5 +1,7 @@
-import { isIP } from 'node:net';
 import type { Environment } from '@marcbachmann/cel-js';
+import { declareIn } from './cel-declare.ts';
+import { addNetwork } from './cel-network.ts';
+import { addSemver } from './cel-semver.ts';
 import {
   addQuantity,
   compareQuantity,
@@ -14,16 +16,15 @@ import { cachedRe2 } from './re2.ts';
 export const MATCHES = 'matchesRe2';
 
 /**
- * The libraries that Kubernetes adds to CEL (https://kubernetes.io/docs/reference/using-api/cel/): quantity, URL and
- * IP tests, and `matches` with RE2.
+ * The libraries that Kubernetes adds to CEL (https://kubernetes.io/docs/reference/using-api/cel/): quantities, URLs,
+ * addresses, versions, and `matches` with RE2.
  */
 export function addKubernetes(environment: Environment): void {
-  const add = (signature: string, handler: (...args: never[]) => unknown) =>
-    environment.registerFunction(signature, handler, { async: false });
+  const add = declareIn(environment);
   add(`string.${MATCHES}(string): bool`, (text: string, pattern: string) => cachedRe2(pattern).test(text));
-  add('isURL(string): bool', (text: string) => URL.canParse(text));
-  add('isIP(string): bool', (text: string) => isIP(text) !== 0);
   addQuantities(environment);
+  addNetwork(environment);
+  addSemver(environment);
 }
 
 class CelQuantity {
@@ -36,8 +37,7 @@ class CelQuantity {
 const nano = 1_000_000_000n;
 
 function addQuantities(environment: Environment): void {
-  const add = (signature: string, handler: (...args: never[]) => unknown) =>
-    environment.registerFunction(signature, handler, { async: false });
+  const add = declareIn(environment);
   environment.registerType('Quantity', CelQuantity);
   add('quantity(string): Quantity', (text: string) => new CelQuantity(parseQuantity(text)));
   add('isQuantity(string): bool', (text: string) => quantityError(text) === undefined);

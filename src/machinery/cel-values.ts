@@ -15,6 +15,9 @@ export interface ReadSet {
   readonly children: Map<string, ReadSet>;
 }
 
+/** Everything is read. */
+export const WHOLE: ReadSet = { whole: true, children: new Map() };
+
 /** The read set of references (variable and member paths). */
 export function readSetOf(references: Iterable<readonly string[]>): ReadSet {
   const root: ReadSet = { whole: false, children: new Map() };

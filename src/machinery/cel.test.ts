@@ -37,6 +37,22 @@ describe('values', () => {
     ],
     ['timestamp(a) + duration("90s")', { a: '2024-01-01T00:00:00Z' }, '2024-01-01T00:01:30Z'],
     ['b"abc"', {}, 'YWJj'],
+    ['a.transformList(k, v, k + "=" + v).sort()', { a: { x: '1', y: '2' } }, ['x=1', 'y=2']],
+    ['a.transformList(i, v, i > 0, v)', { a: ['p', 'q'] }, ['q']],
+    ['a.transformMap(k, v, v * f)', { a: { x: 1, y: 2 }, f: 10 }, { x: 10, y: 20 }],
+    ['a.transformMap(k, v, v > 1, v).size()', { a: { x: 1, y: 2 } }, 1],
+    ['a.transformMapEntry(k, v, {v: k}).p', { a: { x: 'p' } }, 'x'],
+    ['a.all(k, v, k != v) && a.exists(k, v, v == "p") && a.existsOne(k, v, true)', { a: { x: 'p' } }, true],
+    ['a.sortBy(i, i.n).map(i, i.n)', { a: [{ n: 2 }, { n: 1 }] }, [1, 2]],
+    ['a.transformList(k, v, a.transformList(l, w, k + l)).flatten()', { a: { x: 1, y: 2 } }, ['xx', 'xy', 'yx', 'yy']],
+    ['a.merge({"y": 2})', { a: { x: 1 } }, { x: 1, y: 2 }],
+    ['a.deepMerge({"x": {"q": 2}}).x', { a: { x: { p: 1 } } }, { p: 1, q: 2 }],
+    ['lists.setAtIndex(lists.insertAtIndex(lists.removeAtIndex(a, 0), 0, 9), 1, 8)', { a: [1, 2] }, [9, 8]],
+    ['runtime.newCondition({type: "A", status: a ? "True" : "False"}).status', { a: false }, 'False'],
+    ['runtime.condition(a, "R").status', { a: { status: { conditions: [{ type: 'R', status: 'True' }] } } }, 'True'],
+    ['runtime.condition(a, "R").status', { a: {} }, ''],
+    ['"%x".format([hash.md5("a")])', {}, '0cc175b9c0f1b6a831c399e269772661'],
+    ['"%x".format([hash.fnv64a("a")])', {}, 'af63dc4c8601ec8c'],
   ])('%s', (source, variables, expected) => {
     expect(evaluate(source, variables)).toEqual(expected);
   });
@@ -50,6 +66,16 @@ describe('values', () => {
     const value = evaluate('random.seededString(10, "seed")');
     expect(value).toMatch(/^[a-z0-9]{10}$/);
     expect(evaluate('random.seededString(10, "seed")')).toBe(value);
+  });
+
+  test('a seeded number is at least the first and below the second', () => {
+    fc.assert(
+      fc.property(fc.string(), (seed) => {
+        expect(evaluate('random.seededInt(3, 5, s)', { s: seed })).toBeOneOf([3, 4]);
+      }),
+      { numRuns: 50 },
+    );
+    expect(() => evaluate('random.seededInt(3, 3, "s")')).toThrow('must be less than max');
   });
 
   test('any JSON value comes out as it went in', () => {
@@ -76,6 +102,8 @@ describe('references', () => {
       ],
     ],
     ['cel.bind(x, a.b, x.c + d)', [['a', 'b'], ['d']]],
+    ['runtime.newCondition({type: "A", status: a.b})', [['a', 'b']]],
+    ['a.b.transformMap(k, v, k == "x", v + c)', [['a', 'b'], ['c']]],
     ['has(a.b.c) && type(d) == int', [['a', 'b', 'c'], ['d']]],
     [
       'a.?b.c.orValue(d.e)',
@@ -97,6 +125,7 @@ describe('errors', () => {
     expect(errorOf(() => compileCel('a.lowerAsci()')).message).toBe(
       'unknown function "lowerAsci" (did you mean "lowerAscii"?) at position 1 of "a.lowerAsci()"',
     );
+    expect(() => compileCel('time.now() > a', kro)).toThrow('time.now() is not supported');
     expect(() => compileCel('omit()')).toThrow('unknown function "omit"');
   });
 
@@ -135,6 +164,7 @@ describe('bounds', () => {
       'l.all(a, l.all(b, a in l))',
       { l: Array.from({ length: 5000 }, (_, at) => at) },
     ],
+    ['nested macros over entries', `${range}.all(i, a, ${range}.all(j, b, ${range}.all(k, c, a + b + c >= 0)))`, {}],
     ['a list that doubles', doubled('[1, 2, 3, 4]'), {}],
     ['a filter in a map', `${range}.map(a, ${range}.filter(b, ${range}.exists(c, c > 500)))`, {}],
   ])('%s ends with an error, soon', (_, source, variables) => {

@@ -54,7 +54,9 @@ export function compileCel(source: string, options: CelOptions = {}): CelProgram
   const parsed = refuse(source, () => environment.parse(source));
   const root = nodeOf(parsed.ast);
   renameCalls(root, 'matches', MATCHES);
-  const reads = referencesIn(root, reserved);
+  const reads = referencesIn(root, celNames);
+  const refused = callsIn(root).find((call) => Object.hasOwn(refusedCalls, call.name));
+  if (refused) throw new CelError(refusedCalls[refused.name] ?? '', at(source, refused.position));
   if (options.variables) checkVariables(source, reads, new Set(options.variables));
   const checked = parsed.check();
   if (!checked.valid) throw explain(source, root, checked.error, options.library ?? 'kubernetes');
@@ -76,7 +78,13 @@ export function compileCel(source: string, options: CelOptions = {}): CelProgram
   };
 }
 
-const reserved: ReadonlySet<string> = new Set([...namespaces, ...typeNames]);
+/** Names that expressions have already, for types and groups of functions: a variable called so cannot be read. */
+export const celNames: ReadonlySet<string> = new Set([...namespaces, ...typeNames]);
+
+/** Functions of kro's that are known, so that a definition with one hears why not. */
+const refusedCalls: Record<string, string> = {
+  now: 'time.now() is not supported: a value is computed again only when an object changes',
+};
 
 const at = (expression: string, position: number) => ({ expression, position });
 

@@ -1,4 +1,4 @@
-export { type CelOptions, type CelProgram, compileCel } from './cel.ts';
+export { type CelOptions, type CelProgram, celNames, compileCel } from './cel.ts';
 export { CelError, CelMissingError } from './cel-error.ts';
 export { celOmitted } from './cel-values.ts';
 export { humanDuration } from './duration.ts';
@@ -60,6 +60,7 @@ export { checkStructural } from './structural-check.ts';
 export { applySchemaDefaults } from './structural-default.ts';
 export { pruneUnknown, strictDecodingError } from './structural-prune.ts';
 export { type ValidateOptions, validateSchema } from './structural-validate.ts';
+export { timestamp } from './time.ts';
 export { builtinResources, resourceOf } from './types/builtin-resources.ts';
 export { decodeProtobuf } from './types/decode-protobuf.ts';
 export { convertEvent, storageGroup } from './types/events.ts';

@@ -69,13 +69,33 @@ interface Foundation {
  * @throws Error when the runtime asked for cannot work here, or when something of it cannot be set up.
  */
 export async function startNode(options: NodeOptions): Promise<NodeAgent> {
-  const { context, images, dataDir } = options;
-  const { client, informers, log } = context;
-  const name = options.nodeName ?? 'homeport';
-  const version = options.version ?? 'v1.34.2';
   const chosen = typeof options.runtime === 'object' ? options.runtime : await chooseRuntime(options.runtime);
   const foundation = await layFoundation(chosen.name, options);
+  /** What is up already, to be taken down together before the foundation. */
+  const stops: (() => unknown)[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(stops.splice(0).map((one) => one()));
+    await foundation.stop();
+  };
+  try {
+    const agent = await startOn(foundation, options, stops);
+    return { ...agent, runtimeReason: chosen.reason, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Starts everything of a node that stands on a runtime; what has to be stopped again is added to `stops` at once. */
+async function startOn(
+  foundation: Foundation,
+  options: NodeOptions,
+  stops: (() => unknown)[],
+): Promise<Omit<NodeAgent, 'runtimeReason' | 'stop'>> {
+  const { context, images, dataDir, bindAddress = '127.0.0.1', nodeName: name = 'homeport' } = options;
+  const { client, informers, log } = context;
   const { runtime } = foundation;
+  const version = options.version ?? 'v1.34.2';
   const recorder = context.recorder('kubelet', name);
   const node = join(dataDir, 'node');
   const folders = { pods: join(node, 'pods'), memory: foundation.memory, logs: join(node, 'logs') };
@@ -84,13 +104,12 @@ export async function startNode(options: NodeOptions): Promise<NodeAgent> {
   const ingress = await startIngressServer({
     informers,
     backends,
-    host: options.bindAddress ?? '127.0.0.1',
+    host: bindAddress,
     port: options.ingressPort ?? 0,
   });
-  const proxy =
-    foundation.bridge === undefined
-      ? undefined
-      : startServiceProxy({ informers, backends, recorder, log, bridge: foundation.bridge });
+  stops.push(ingress.stop);
+  const { bridge } = foundation;
+  if (bridge !== undefined) stops.push(startServiceProxy({ informers, backends, recorder, log, bridge }).stop);
   // Of images that were built anew, and of those that were removed.
   await images
     .removeUnused()
@@ -108,24 +127,19 @@ export async function startNode(options: NodeOptions): Promise<NodeAgent> {
     userAgent: `kube-probe/${/\d+\.\d+/.exec(version)?.[0] ?? '1'}`,
   };
   const kubelet = startKubelet(name, informers, deps);
-  const relay = proxy && options.apiServer ? await startRelay(runtime.hostIp, options.apiServer) : undefined;
-  const stops = [
+  stops.push(kubelet.stop);
+  if (bridge !== undefined && options.apiServer) stops.push((await startRelay(runtime.hostIp, options.apiServer)).stop);
+  stops.push(
     keepLease(client, name, (error) => log.warn({ error: error.message }, "renewing the node's lease")),
-    writeIngressStatus(client, informers, options.bindAddress ?? '127.0.0.1', log),
-  ];
+    writeIngressStatus(client, informers, bindAddress, log),
+  );
   return {
     ...createPodStreams(kubelet, folders.logs),
     name,
     runtime: runtime.name,
-    runtimeReason: chosen.reason,
     appsUrl: ingress.url,
     podCidr: runtime.podCidr,
     hostIp: runtime.hostIp,
-    async stop() {
-      for (const stop of stops) stop();
-      await Promise.all([ingress.stop(), proxy?.stop(), relay?.stop(), kubelet.stop()]);
-      await foundation.stop();
-    },
   };
 }
 

@@ -16,6 +16,7 @@ export function fakeInformers(): FakeInformers {
   };
   return {
     for: (resource) => of(resource).informer,
+    release: () => undefined,
     stop: async () => undefined,
     put: (resource, object) => of(resource).put(object),
     remove: (resource, object) => of(resource).remove(object),

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import type { Client } from '../client/index.ts';
-import { isReason, type KubeObject } from '../machinery/index.ts';
+import { isReason, type KubeObject, timestamp } from '../machinery/index.ts';
 import type { ImageSource } from './images.ts';
-import { leases, nodes, timestamp } from './pod.ts';
+import { leases, nodes } from './pod.ts';
 import type { Runtime } from './runtime.ts';
 
 export interface NodeFacts {

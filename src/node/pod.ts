@@ -252,8 +252,3 @@ export interface PodStatus {
 export function asPod(object: KubeObject<Fields, Fields>): Pod {
   return { ...object, spec: { containers: [], ...object.spec }, status: { ...object.status } } as Pod;
 }
-
-/** A moment as Kubernetes writes it: RFC 3339, UTC, whole seconds. */
-export function timestamp(at: Date = new Date()): string {
-  return `${at.toISOString().slice(0, 19)}Z`;
-}

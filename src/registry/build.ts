@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { timestamp } from '../machinery/index.ts';
 import { findEntrypoint } from './entrypoint.ts';
 import { packFolder } from './pack.ts';
 import { parseReference } from './reference.ts';
@@ -62,8 +63,8 @@ export async function buildImage(options: BuildImageOptions): Promise<StoredImag
   return options.store.put({
     references: options.tags,
     base: 'host',
-    created: `${new Date().toISOString().slice(0, 19)}Z`,
-    layers: [layer.descriptor],
+    created: timestamp(),
+    layers: [layer],
     configuration: {
       architecture: architectures[process.arch] ?? process.arch,
       os: 'linux',

@@ -1,23 +1,24 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { lstat, mkdir, readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, readlink, rm } from 'node:fs/promises';
 import { dirname, join, normalize } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { blobPath } from './blobs.ts';
 import { type Ignore, parseIgnore } from './ignore.ts';
 import { type Descriptor, media } from './oci.ts';
 import { type TarEntry, tarEnd, tarHeader, tarPadding } from './tar-write.ts';
 
-/** A layer that was packed: its blob, and the digest of the archive inside (the configuration's diff_id). */
+/** A layer that was packed, and the digest of the archive inside (the configuration's diff_id). */
 export interface PackedLayer {
   descriptor: Descriptor;
+  /** Where its bytes lie until the store takes them. */
+  file: string;
   diffId: string;
 }
 
 /**
- * Packs a folder into a layer that puts it at `workdir`, as a blob of the store in `dir`. Equal folders give equal
+ * Packs a folder into a layer that puts it at `workdir`, as a file beside the blobs of the store in `dir`. Equal folders give equal
  * layers: names are sorted, everything belongs to root, times are the epoch, modes are 0755 or 0644.
  * @throws Error for a file that is neither file, folder nor a link within the folder.
  */
@@ -38,12 +39,13 @@ export async function packFolder(dir: string, folder: string, workdir: string): 
       }),
       createWriteStream(aside, { flags: 'wx', flush: true }),
     );
-    const digest = `sha256:${outer.digest('hex')}`;
-    await rename(aside, blobPath(dir, digest));
-    return { descriptor: { mediaType: media.layer, digest, size }, diffId: `sha256:${inner.digest('hex')}` };
-  } finally {
+  } catch (error) {
     await rm(aside, { force: true });
+    throw error;
   }
+  const digest = `sha256:${outer.digest('hex')}`;
+  const descriptor = { mediaType: media.layer, digest, size };
+  return { descriptor, file: aside, diffId: `sha256:${inner.digest('hex')}` };
 }
 
 function tap(see: (chunk: Buffer) => void): Transform {
@@ -104,7 +106,9 @@ async function* walk(root: string, at: string, ignore: Ignore): AsyncGenerator<{
     } else if (info.isSymbolicLink()) {
       yield { path, entry: { name, type: 'symlink', mode: 0o777, size: 0, linkName: await innerLink(path, name) } };
     } else {
-      throw new Error(`packing ${path}: only files, folders and links can be part of an image`);
+      throw new Error(
+        `packing ${path}: only files, folders and links can be part of an image; .homeportignore says what stays out`,
+      );
     }
   }
 }

@@ -57,6 +57,21 @@ test('a missing image is explained with the tags that are there', async () => {
   );
 });
 
+test('builds of one name at once leave one of them whole, and nothing aside', async () => {
+  const store = await open();
+  const other = join(dir, 'other');
+  await mkdir(other);
+  await writeFile(join(other, 'server.js'), 'console.log(2)');
+  await Promise.all(
+    Array.from({ length: 24 }, (_, at) => buildImage({ store, folder: at % 2 ? folder : other, tags: ['x:1'] })),
+  );
+  const [image] = await store.list();
+  if (!image) throw new Error('x:1 is gone');
+  expect(await store.unpack(image)).toHaveLength(1);
+  expect((await readdir(join(store.dir, 'blobs'))).sort()).toEqual(['sha256']);
+  expect(await readdir(join(store.dir, 'blobs', 'sha256'))).toHaveLength(3);
+});
+
 test('equal folders give equal images, whenever they are built', async () => {
   const store = await open();
   const first = await buildImage({ store, folder, tags: ['a:1'] });

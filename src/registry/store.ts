@@ -55,7 +55,7 @@ export interface ImageStore {
   unpack(image: { digest: string }): Promise<string[]>;
   /** Removes unpacked layers that no image has any more. Only while no container stands on them. */
   removeUnused(): Promise<void>;
-  /** Stores an image from its layers (already blobs) and configuration under some names. */
+  /** Stores an image from its layers and configuration under some names. */
   put(image: NewImage): Promise<StoredImage>;
   /** Forgets a name, and what no other name needs. False when it was not there. */
   remove(reference: string): Promise<boolean>;
@@ -66,7 +66,8 @@ export interface ImageStore {
 export interface NewImage {
   references: readonly string[];
   configuration: ImageConfiguration;
-  layers: readonly Descriptor[];
+  /** Each with the file that holds its bytes, which the store takes over. */
+  layers: readonly { descriptor: Descriptor; file: string }[];
   base: 'host' | undefined;
   created: string;
 }
@@ -132,7 +133,15 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
     },
     async resolve(reference) {
       const entry = await find(reference);
-      return entry && describe(entry);
+      if (!entry) return undefined;
+      try {
+        return await describe(entry);
+      } catch (error) {
+        // Built again between the two looks: the name means another image now, and the blobs of the old one are gone.
+        const current = await find(reference);
+        if (current?.digest === entry.digest) throw error;
+        return current && describe(current);
+      }
     },
     async explainMissing(reference) {
       const familiar = familiarReference(parseReference(reference));
@@ -149,7 +158,13 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
         manifest.layers.map((layer, at) => unpackLayer(layer, configuration.rootfs.diff_ids[at] ?? '')),
       );
     },
-    put: (image) => locked(() => put(dir, indexPath, image)),
+    async put(image) {
+      try {
+        return await locked(() => put(dir, indexPath, image));
+      } finally {
+        for (const { file } of image.layers) await rm(file, { force: true });
+      }
+    },
     async remove(reference) {
       const entry = await find(reference);
       return entry ? locked(() => replaceNames(dir, indexPath, [nameOf(entry)], [])) : false;
@@ -227,12 +242,14 @@ async function unpackInto(dir: string, layer: Descriptor, diffId: string, folder
 }
 
 async function put(dir: string, indexPath: string, image: NewImage): Promise<StoredImage> {
+  // Under the lock, like the removal of blobs that nothing needs: another build may just give up the same layer.
+  for (const { descriptor, file } of image.layers) await rename(file, blobPath(dir, descriptor.digest));
   const config = await putDocument(dir, media.config, image.configuration);
   const manifest: ImageManifest = {
     schemaVersion: 2,
     mediaType: media.manifest,
     config,
-    layers: [...image.layers],
+    layers: image.layers.map(({ descriptor }) => descriptor),
     ...(image.base ? { annotations: { [annotation.base]: image.base } } : {}),
   };
   const stored = await putDocument(dir, media.manifest, manifest);

@@ -1,6 +1,5 @@
 import { type Controller, createController, type PlatformContext } from '../client/index.ts';
-import { isReason, type KubeObject, type Resource } from '../machinery/index.ts';
-import { sameJson } from './equal.ts';
+import { equalJson, isReason, type KubeObject, type Resource } from '../machinery/index.ts';
 import { isNamespaceTerminating } from './refusals.ts';
 import { configMaps, namespaces, serviceAccounts } from './resources.ts';
 
@@ -46,7 +45,7 @@ function namespaceFixture(
     const current = informer.get(`${namespace}/${fixtureName}`);
     try {
       if (!current) await client.create(resource, wanted);
-      else if (wanted['data'] && !sameJson(current['data'], wanted['data'])) {
+      else if (wanted['data'] && !equalJson(current['data'], wanted['data'])) {
         await client.update(resource, { ...current, data: wanted['data'] });
       }
     } catch (error) {

@@ -7,15 +7,13 @@ import {
   type KubeObject,
   type StatusCause,
 } from '../../machinery/index.ts';
-import type { Store } from '../store/store.ts';
+import type { Key, Store } from '../store/store.ts';
 import type { AdmissionRequest } from './request.ts';
 import { parseServiceRange } from './service-range.ts';
 
 const SERVICES = { group: '', resource: 'services' };
 const FIRST_NODE_PORT = 30_000;
 const NODE_PORTS = 2_768;
-/** How long something stays taken for a write that may still fail, in milliseconds. */
-const RESERVED_FOR = 30_000;
 
 interface ServicePort extends Fields {
   name?: string;
@@ -24,20 +22,29 @@ interface ServicePort extends Fields {
   nodePort?: number;
 }
 
-/** What is in use by stored Services (kept current by the watch cache), or reserved by writes on their way. */
+/** What is in use by stored Services (kept current by the watch cache), or asked for by writes on their way. */
 interface Pool<T> {
   taken(value: T): boolean;
-  reserve(value: T): void;
+  /** Takes a value for the Service of a write that may still fail. */
+  reserve(value: T, owner: Key): void;
   add(value: T): void;
   release(value: T): void;
 }
 
-function createPool<T>(): Pool<T> {
+/** @param holds whether a Service, as the last write left it, has a value: the write that asked for it may have failed. */
+function createPool<T>(holds: (owner: Key, value: T) => boolean): Pool<T> {
   const used = new Set<T>();
-  const reserved = new Map<T, number>();
+  const reserved = new Map<T, Key>();
   return {
-    taken: (value) => used.has(value) || (reserved.get(value) ?? 0) > Date.now(),
-    reserve: (value) => reserved.set(value, Date.now() + RESERVED_FOR),
+    taken(value) {
+      if (used.has(value)) return true;
+      const owner = reserved.get(value);
+      if (!owner) return false;
+      if (holds(owner, value)) return true;
+      reserved.delete(value);
+      return false;
+    },
+    reserve: (value, owner) => reserved.set(value, owner),
     add(value) {
       used.add(value);
       reserved.delete(value);
@@ -46,6 +53,7 @@ function createPool<T>(): Pool<T> {
   };
 }
 
+const keyOf = ({ metadata }: KubeObject): Key => ({ namespace: metadata.namespace ?? '', name: metadata.name });
 const portsOf = (service: KubeObject | undefined): ServicePort[] =>
   (service?.spec?.['ports'] as ServicePort[] | undefined) ?? [];
 const addressOf = (service: KubeObject | undefined): string => String(service?.spec?.['clusterIP'] ?? '');
@@ -59,8 +67,9 @@ export function createServiceAllocator(store: Store, cidr: string): { admit(requ
 
   function loadedPools(): { addresses: Pool<string>; nodePorts: Pool<number> } {
     if (pools) return pools;
-    const addresses = createPool<string>();
-    const nodePorts = createPool<number>();
+    const latest = (owner: Key): KubeObject | undefined => store.latest(SERVICES, owner)?.object;
+    const addresses = createPool<string>((owner, address) => addressOf(latest(owner)) === address);
+    const nodePorts = createPool<number>((owner, port) => nodePortsOf(latest(owner)).includes(port));
     const add = (service: KubeObject): void => {
       if (range.contains(addressOf(service))) addresses.add(addressOf(service));
       for (const port of nodePortsOf(service)) nodePorts.add(port);
@@ -95,7 +104,7 @@ export function createServiceAllocator(store: Store, cidr: string): { admit(requ
     let address = wanted || addressOf(old);
     if (address === '') address = anyAddress(addresses.taken);
     else if (address !== 'None' && address !== addressOf(old)) checkAddress(service, address, addresses);
-    if (address !== 'None' && !dryRun) addresses.reserve(address);
+    if (address !== 'None' && !dryRun) addresses.reserve(address, keyOf(service));
     spec['clusterIP'] = address;
     spec['clusterIPs'] ??= [address];
     spec['ipFamilies'] ??= ['IPv4'];
@@ -117,18 +126,24 @@ export function createServiceAllocator(store: Store, cidr: string): { admit(requ
     const { nodePorts } = loadedPools();
     const before = portsOf(old);
     const held = new Set(nodePortsOf(old));
+    const own = new Set(nodePortsOf(service));
     const errors: StatusCause[] = [];
     portsOf(service).forEach((port, index) => {
       const same = before.find(
         (other) => other.port === port.port && (other.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
       );
       port.nodePort ||= same?.nodePort ?? 0;
-      if (port.nodePort === 0) port.nodePort = anyNodePort(nodePorts);
+      if (port.nodePort === 0)
+        port.nodePort = anyNodePort((candidate) => own.has(candidate) || nodePorts.taken(candidate));
       else if (!held.has(port.nodePort)) {
         const error = nodePortError(port.nodePort, nodePorts);
-        if (error) errors.push(invalidValue(`spec.ports[${index}].nodePort`, port.nodePort, error));
+        if (error) {
+          errors.push(invalidValue(`spec.ports[${index}].nodePort`, port.nodePort, error));
+          return;
+        }
       }
-      if (!dryRun) nodePorts.reserve(port.nodePort);
+      own.add(port.nodePort);
+      if (!dryRun) nodePorts.reserve(port.nodePort, keyOf(service));
     });
     if (errors.length > 0) throw invalid({ group: '', kind: 'Service' }, service.metadata.name, errors);
   }
@@ -155,11 +170,11 @@ function nodePortError(port: number, nodePorts: Pool<number>): string | undefine
   return nodePorts.taken(port) ? 'provided port is already allocated' : undefined;
 }
 
-function anyNodePort(nodePorts: Pool<number>): number {
+function anyNodePort(taken: (port: number) => boolean): number {
   const start = randomInt(NODE_PORTS);
   for (let step = 0; step < NODE_PORTS; step++) {
     const port = FIRST_NODE_PORT + ((start + step) % NODE_PORTS);
-    if (!nodePorts.taken(port)) return port;
+    if (!taken(port)) return port;
   }
   throw new ApiError(500, 'InternalError', 'failed to allocate a nodePort: range is full');
 }

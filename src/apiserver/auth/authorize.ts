@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../machinery/index.ts';
 import type { Authorizer, Decision, ObjectReader, UserInfo } from '../contracts.ts';
 import { checkEscalation } from './escalation.ts';
-import type { PolicyRule } from './policy-rule.ts';
+import { EVERYTHING, type PolicyRule } from './policy-rule.ts';
 import { createRbac, type Rbac } from './rbac.ts';
 
 /** An Authorizer that can also say what a user may do, and guards the writes that grant permissions. */
@@ -19,11 +19,6 @@ export interface PolicyAuthorizer extends Authorizer {
 
 const MODES = ['RBAC', 'AlwaysAllow', 'AlwaysDeny'] as const;
 type Mode = (typeof MODES)[number];
-
-const EVERYTHING: readonly PolicyRule[] = [
-  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
-  { verbs: ['*'], nonResourceURLs: ['*'] },
-];
 
 /**
  * The authorizer for `--authorization-mode` ('RBAC', 'AlwaysAllow', 'AlwaysDeny', or several with commas between them: what

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../machinery/index.ts';
-import type { PolicyRule } from './policy-rule.ts';
+import { EVERYTHING, type PolicyRule } from './policy-rule.ts';
 
 const READ = ['get', 'list', 'watch'];
 const WRITE = ['create', 'delete', 'deletecollection', 'patch', 'update'];
@@ -63,10 +63,7 @@ const ADMIN: readonly PolicyRule[] = [
 const HEALTH = ['/healthz', '/livez', '/readyz'];
 
 const PLAIN_ROLES: Readonly<Record<string, readonly PolicyRule[]>> = {
-  'cluster-admin': [
-    { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
-    { verbs: ['*'], nonResourceURLs: ['*'] },
-  ],
+  'cluster-admin': EVERYTHING,
   'system:discovery': [
     urls('/api', '/api/*', '/apis', '/apis/*', ...HEALTH, '/openapi', '/openapi/*', '/version', '/version/'),
   ],

@@ -1,7 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type ApiError, forbidden, groupOf, type KubeObject, notFound } from '../../machinery/index.ts';
 import type { Authorizer, UserInfo } from '../contracts.ts';
-import { describePermissions, missingPermissions, type PolicyRule, quoted, rulesOf } from './policy-rule.ts';
+import {
+  describePermissions,
+  EVERYTHING,
+  missingPermissions,
+  type PolicyRule,
+  quoted,
+  rulesOf,
+} from './policy-rule.ts';
 import { aggregationSelectors, type Rbac, roleRefOf } from './rbac.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
@@ -11,11 +18,6 @@ const RESOURCES: Readonly<Record<string, string>> = {
   RoleBinding: 'rolebindings',
   ClusterRoleBinding: 'clusterrolebindings',
 };
-const EVERYTHING: readonly PolicyRule[] = [
-  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
-  { verbs: ['*'], nonResourceURLs: ['*'] },
-];
-
 /**
  * Keeps a user from handing out permissions that they do not have: the check that kube-apiserver makes before each create
  * and update of a role or binding. The verbs `escalate` and `bind` lift it. Any other kind of object passes.

@@ -11,6 +11,12 @@ export interface PolicyRule {
   nonResourceURLs?: readonly string[];
 }
 
+/** What a cluster administrator may do. */
+export const EVERYTHING: readonly PolicyRule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+];
+
 /** The rules of a Role or ClusterRole. */
 export function rulesOf(role: KubeObject): PolicyRule[] {
   const rules = Array.isArray(role['rules']) ? role['rules'] : [];

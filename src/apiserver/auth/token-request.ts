@@ -8,6 +8,7 @@ import {
   objectKey,
 } from '../../machinery/index.ts';
 import type { ObjectReader } from '../contracts.ts';
+import { timestamp } from '../time.ts';
 import { fieldsOf, stringsOf } from './fields.ts';
 import type { BoundObject, IssueRequest, ServiceAccountTokens } from './service-account-tokens.ts';
 
@@ -55,14 +56,10 @@ export async function requestToken(
   });
   return {
     ...request,
-    metadata: { ...request.metadata, name, namespace, uid, creationTimestamp: timestamp(issuedAt) },
+    metadata: { ...request.metadata, name, namespace, uid, creationTimestamp: timestamp(issuedAt * 1000) },
     spec: { boundObjectRef: null, ...spec, audiences, expirationSeconds },
-    status: { token, expirationTimestamp: timestamp(issuedAt + expirationSeconds) },
+    status: { token, expirationTimestamp: timestamp((issuedAt + expirationSeconds) * 1000) },
   };
-}
-
-function timestamp(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace(/\.\d+Z$/, 'Z');
 }
 
 function checkMetadata(request: KubeObject, namespace: string, name: string): void {

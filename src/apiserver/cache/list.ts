@@ -36,6 +36,7 @@ export function listPage(cache: ResourceCache, revision: number, selection: Sele
   const token = request.continue === undefined ? undefined : parseToken(request.continue);
   const wanted = token ? token.revision : (request.exact ?? revision);
   const at = wanted < 0 ? revision : wanted;
+  if (token && at > revision) throw expiredToken(token);
   if (at < revision && !cache.reach(at)) throw token ? expiredToken(token) : expired(at, cache.ring.startRevision);
   const source = at < revision ? snapshot(cache, at, selection.namespace) : cache.candidates(selection);
   const entries: Entry[] = [];

@@ -8,9 +8,12 @@ export interface ChangeEvent {
   readonly entry: Entry;
   /** The object before the change. */
   readonly previous: Entry | undefined;
-  /** What was already rendered for this event, shared by every watcher that wants the same (http/frames.ts). */
+  /** What was already rendered for this event, shared by every watcher that wants the same (http/watch-stream.ts). */
   frames: Map<string, Buffer> | undefined;
 }
+
+/** Events whose frames are kept for the watchers to come: most are close behind, and a slow one renders its own. */
+const SHARED = 512;
 
 /** The newest changes of a resource. Positions count up for ever; the oldest events fall off. */
 export class EventRing {
@@ -44,6 +47,8 @@ export class EventRing {
 
   push(event: ChangeEvent): void {
     this.#events.push(event);
+    const passed = this.#events.at(-1 - SHARED);
+    if (passed) passed.frames = undefined;
     // Dropped a quarter at a time, so that each event costs a constant share of the move.
     if (this.#events.length >= this.#capacity * 1.25) this.#drop(this.#events.length - this.#capacity);
   }

@@ -57,6 +57,23 @@ describe('crdStrategy', () => {
     expect(crd.status).toEqual({ storedVersions: ['v1'] });
   });
 
+  it('keeps the groups of the Kubernetes community for what was approved there', () => {
+    const crd = widget((spec) => {
+      spec['group'] = 'widgets.k8s.io';
+    });
+    crd.metadata.name = 'widgets.widgets.k8s.io';
+    expect(errorsOf(crd)).toEqual([expect.stringMatching(/^metadata.annotations\[api-approved.*: Required value: /)]);
+    expect(errorsOf(crd, crd)).toEqual([]);
+    for (const [annotation, count] of [
+      ['https://github.com/kubernetes/enhancements/pull/1', 0],
+      ['unapproved, an experiment', 0],
+      ['because', 1],
+    ] as const) {
+      crd.metadata.annotations = { 'api-approved.kubernetes.io': annotation };
+      expect(errorsOf(crd)).toHaveLength(count);
+    }
+  });
+
   it.each<[string, KubeObject, string]>([
     [
       'a name that is not plural.group',

@@ -1,4 +1,5 @@
 import {
+  builtinResources,
   compileJsonPath,
   dns1035LabelErrors,
   dnsSubdomainErrors,
@@ -18,6 +19,7 @@ import type {
   DefinitionSpec,
   DefinitionVersion,
 } from './definition.ts';
+import { validateApproval } from './validate-approval.ts';
 import { validateRootSchema } from './validate-schema.ts';
 
 /** The errors of a CRD, or of a change to one, as apiextensions-apiserver words them. */
@@ -31,7 +33,12 @@ export function validateDefinition(
   if (crd.metadata.name !== required) {
     errors.push(invalidValue('metadata.name', crd.metadata.name, 'must be spec.names.plural+"."+spec.group'));
   }
-  errors.push(...validateGroup(spec), ...validateVersions(spec), ...validateNames(spec.names ?? {}));
+  errors.push(
+    ...validateGroup(spec),
+    ...validateApproval(crd, old),
+    ...validateVersions(spec),
+    ...validateNames(spec.names ?? {}),
+  );
   errors.push(...validateConversion(spec));
   if (spec.preserveUnknownFields) {
     const hint = 'set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead';
@@ -41,6 +48,9 @@ export function validateDefinition(
   return old === undefined ? errors : [...errors, ...validateImmutable(spec, old)];
 }
 
+/** A CRD here would share its objects with a built-in resource, roles say, and go around what guards that. */
+const builtinGroups: ReadonlySet<string> = new Set(builtinResources.map(({ group }) => group));
+
 function validateGroup(spec: DefinitionSpec): StatusCause[] {
   const errors: StatusCause[] = [];
   const wrong = spec.group ? dnsSubdomainErrors(spec.group) : [];
@@ -48,6 +58,8 @@ function validateGroup(spec: DefinitionSpec): StatusCause[] {
   else if (wrong.length > 0) errors.push(invalidValue('spec.group', spec.group, wrong.join(',')));
   else if (!spec.group.includes('.')) {
     errors.push(invalidValue('spec.group', spec.group, 'should be a domain with at least one dot'));
+  } else if (builtinGroups.has(spec.group)) {
+    errors.push(invalidValue('spec.group', spec.group, 'is a group of this API server itself'));
   }
   const scopes = ['Cluster', 'Namespaced'];
   if (!spec.scope) errors.push(requiredValue('spec.scope'));

@@ -5,7 +5,7 @@ import type { Access } from '../auth/access.ts';
 import type { RequestInfo, UserInfo } from '../contracts.ts';
 import type { Core } from '../core.ts';
 import type { ServerLog } from '../options.ts';
-import { dispatch, noSuchResource } from '../rest/dispatch.ts';
+import { dispatch, methodNotAllowed, noSuchResource } from '../rest/dispatch.ts';
 import type { ApiRequest } from '../rest/request.ts';
 import { requestInfo } from '../rest/request-info.ts';
 import { serveLog } from '../streaming/log.ts';
@@ -78,6 +78,7 @@ async function serveResource(
   { info, query, user }: { info: RequestInfo; query: URLSearchParams; user: UserInfo },
 ): Promise<void> {
   if (info.resource === 'pods' && info.subresource === 'log' && info.group === '') {
+    if (info.verb !== 'get') throw methodNotAllowed();
     const { pod, streams } = edge.nodes.streamsFor(edge.core.store, info);
     return serveLog(query, response, containerOf(pod, query), streams);
   }
@@ -122,12 +123,15 @@ function fail(edge: Edge, request: IncomingMessage, response: ServerResponse, er
 
 /** Takes over a connection for exec, attach or port-forward: authenticate → authorize → find the node → stream. */
 export async function handleStream(edge: Edge, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  // Node stops listening for a connection's errors at the upgrade; unheard, one would end the process.
+  socket.on('error', () => socket.destroy());
   const { path, query } = targetOf(request);
   const info = requestInfo(request.method ?? 'GET', path, query);
   try {
     const user = await edge.access.identify(request);
     edge.access.permit(user, info);
     if (info.group !== '' || info.resource !== 'pods' || !STREAMS.has(info.subresource)) throw noSuchResource();
+    if (info.verb !== 'get' && info.verb !== 'create') throw methodNotAllowed();
     const { pod, streams } = edge.nodes.streamsFor(edge.core.store, info);
     const kind = info.subresource as 'attach' | 'exec' | 'portforward';
     if (kind !== 'portforward') query.set('container', containerOf(pod, query).container);

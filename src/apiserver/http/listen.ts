@@ -35,6 +35,9 @@ export async function listen(tls: TlsOptions, address: string, port: number): Pr
     // Watches and streams outlast any limit on a whole request; a body that never ends is bounded by its size.
     requestTimeout: 300_000,
     noDelay: true,
+    // A watcher whose machine is gone says no goodbye.
+    keepAlive: true,
+    keepAliveInitialDelay: 30_000,
   });
   const sockets = new Set<Duplex>();
   server.on('connection', (socket) => {

@@ -13,11 +13,11 @@ export interface Negotiated {
   format: 'json' | 'yaml';
 }
 
-const SHAPES: Record<string, Shape> = {
-  Table: 'table',
-  PartialObjectMetadata: 'metadata',
-  PartialObjectMetadataList: 'metadata',
-};
+const SHAPES = new Map<string, Shape>([
+  ['Table', 'table'],
+  ['PartialObjectMetadata', 'metadata'],
+  ['PartialObjectMetadataList', 'metadata'],
+]);
 
 const remembered = new Map<string, Negotiated>();
 const REMEMBERED = 256;
@@ -41,7 +41,7 @@ function choose(accept: string | undefined): Negotiated {
     const format = FORMATS.find((type) => admits(range, type));
     if (!format) continue;
     const as = range.parameters.get('as');
-    const shape = as === undefined || as === '' ? 'object' : SHAPES[as];
+    const shape = as === undefined || as === '' ? 'object' : SHAPES.get(as);
     const version = range.parameters.get('v') ?? 'v1';
     const group = range.parameters.get('g') ?? 'meta.k8s.io';
     if (!shape) continue;

@@ -9,6 +9,7 @@ import { type IncludeObject, metadataList, objectList, partialMetadata, tableLis
 
 /** Pieces of a list are gathered into writes of about this many bytes. */
 const WRITE_SIZE = 256 * 1024;
+const YAML = 'application/yaml';
 
 /** Sends what a handler answered, but for watches, in the shape that the client asked for. */
 export async function respond(
@@ -52,17 +53,23 @@ async function stream(response: ServerResponse, pieces: Iterable<Buffer>): Promi
   response.end(Buffer.concat(gathered, size));
 }
 
-function sendYaml(response: ServerResponse, outcome: Exclude<Outcome, { kind: 'watch' }>): void {
-  const text = stringify(plainValue(outcome), { aliasDuplicateObjects: false });
-  const code = outcome.kind === 'list' ? 200 : outcome.code;
-  sendBytes(response, code, 'application/yaml', Buffer.from(text));
+const toYaml = (value: unknown): string => stringify(value, { aliasDuplicateObjects: false });
+
+function sendYaml(response: ServerResponse, outcome: Exclude<Outcome, { kind: 'watch' }>): void | Promise<void> {
+  if (outcome.kind === 'list') {
+    response.writeHead(200, { 'content-type': YAML });
+    return stream(response, yamlList(outcome));
+  }
+  const value = outcome.kind === 'value' ? outcome.value : outcome.entry.object;
+  sendBytes(response, outcome.code, YAML, Buffer.from(toYaml(value)));
 }
 
-function plainValue(outcome: Exclude<Outcome, { kind: 'watch' }>): object {
-  if (outcome.kind === 'value') return outcome.value;
-  if (outcome.kind === 'entry') return outcome.entry.object;
-  const { registration, page } = outcome;
-  return { ...listHead(registration, page), items: page.entries.map((entry) => registration.view(entry).object) };
+/** A list as YAML, in pieces: writing YAML is slow, and other requests must have their turn. */
+function* yamlList({ registration, page }: Outcome & { kind: 'list' }): Iterable<Buffer> {
+  yield Buffer.from(toYaml(listHead(registration, page)));
+  if (page.entries.length === 0) yield Buffer.from('items: []\n');
+  else yield Buffer.from('items:\n');
+  for (const entry of page.entries) yield Buffer.from(toYaml([registration.view(entry).object]));
 }
 
 function sendText(response: ServerResponse, code: number, text: string): void {
@@ -97,13 +104,25 @@ function internalError(): ApiError {
   );
 }
 
+/** All warnings together, in characters: clients refuse answers with larger heads (upstream's limit). */
+const MAX_WARNINGS = 4 * 1024;
+/** One warning, when all of them are too long. */
+const MAX_WARNING = 256;
+
 /** Puts the warnings of a request into its answer's head (RFC 7234, 5.5; KEP-1693). */
 export function setWarnings(response: ServerResponse, warnings: readonly string[]): void {
   if (warnings.length === 0) return;
-  const escaped = [...new Set(warnings)].map((text) => {
+  const texts = [...new Set(warnings)];
+  let left = MAX_WARNINGS;
+  const all = texts.reduce((sum, text) => sum + text.length, 0);
+  const headers: string[] = [];
+  for (const text of texts) {
+    const part = all > MAX_WARNINGS ? text.slice(0, MAX_WARNING) : text;
+    left -= part.length;
+    if (left < 0) break;
     // Header values are Latin-1 without control characters.
-    const safe = text.replace(/[^\x20-\x7e]/g, '?').replace(/[\\"]/g, '\\$&');
-    return `299 - "${safe}"`;
-  });
-  response.setHeader('warning', escaped);
+    const safe = part.replace(/[^\x20-\x7e]/g, '?').replace(/[\\"]/g, '\\$&');
+    headers.push(`299 - "${safe}"`);
+  }
+  response.setHeader('warning', headers);
 }

@@ -13,6 +13,9 @@ const BATCH = 256;
 /** How often an idle watcher is told how far it has come, in milliseconds (upstream: about a minute). */
 const BOOKMARK_INTERVAL = 60_000;
 
+/** How long a client may take for the last events of a watch that is over, in milliseconds. */
+const PARTING = 5_000;
+
 const OPEN: Record<string, Buffer> = Object.fromEntries(
   ['ADDED', 'MODIFIED', 'DELETED'].map((type) => [type, Buffer.from(`{"type":"${type}","object":`)]),
 );
@@ -80,10 +83,10 @@ export async function streamWatch(
 ): Promise<void> {
   const { watch, registration } = outcome;
   const frameOf = createFrames(registration, negotiated, include);
-  let ended = false;
+  const over = new AbortController();
   let wake = (): void => {};
   const end = (): void => {
-    ended = true;
+    over.abort();
     wake();
   };
   // A resource that goes takes its objects along: the watcher is told of them first.
@@ -102,16 +105,17 @@ export async function streamWatch(
   response.writeHead(200, { 'content-type': 'application/json' });
   response.flushHeaders();
   try {
-    while (!ended) {
+    while (!over.signal.aborted) {
       const items = watch.pull(BATCH);
       if (bookmarkDue && !watch.behind) items.push(watch.bookmark());
       if (!watch.behind) bookmarkDue = false;
       if (items.length > 0 && !response.write(Buffer.concat(items.map(frameOf)))) {
-        await drained(response);
+        await drained(response, over.signal);
       }
-      if (ended || watch.behind) {
+      if (over.signal.aborted) break;
+      if (watch.behind) {
         // Lets other watchers and requests have their turn.
-        if (!ended) await new Promise(setImmediate);
+        await new Promise(setImmediate);
         continue;
       }
       if (retired?.aborted) break;
@@ -129,5 +133,7 @@ export async function streamWatch(
     retired?.removeEventListener('abort', finish);
     watch.close();
     response.end();
+    // A client that reads nothing any more would hold its connection, and what is on its way, for ever.
+    if (response.writableNeedDrain) setTimeout(() => response.destroy(), PARTING).unref();
   }
 }

@@ -133,7 +133,7 @@ function withUpdatable(spec: Fields, old: Fields): Fields {
     const containers = objectsAt(spec, key).map((container, i) => ({ ...container, image: before[i]?.['image'] }));
     return containers.length === 0 ? {} : { [key]: containers };
   };
-  const { activeDeadlineSeconds, schedulingGates, tolerations, ephemeralContainers } = old;
+  const { activeDeadlineSeconds, schedulingGates, tolerations } = old;
   const grace =
     (numberAt(old, 'terminationGracePeriodSeconds') ?? 0) < 0 && spec['terminationGracePeriodSeconds'] === 1;
   return {
@@ -143,8 +143,7 @@ function withUpdatable(spec: Fields, old: Fields): Fields {
     activeDeadlineSeconds,
     schedulingGates,
     tolerations,
-    // The binding and ephemeralcontainers subresources write these through the same check.
-    ephemeralContainers,
+    // The binding subresource writes it through the same check.
     ...(textAt(old, 'nodeName') === '' ? { nodeName: old['nodeName'] } : {}),
     ...(grace ? { terminationGracePeriodSeconds: old['terminationGracePeriodSeconds'] } : {}),
   };

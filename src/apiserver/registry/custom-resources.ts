@@ -74,12 +74,16 @@ export function serveCustomResources(core: Core, log: ServerLog): () => void {
       if (objects.entries.size > 0) return;
       unsubscribe();
       cleaning.delete(entry.name);
-      store.write(CRDS, key(entry), withoutFinalizer).catch(report('removing', entry.name));
+      store
+        .write(CRDS, key(entry), (current) => (current ? withoutFinalizer(current) : { keep: entry }))
+        .catch(report('removing', entry.name));
     };
     const unsubscribe = objects.onBatch(finish);
     cleaning.set(entry.name, unsubscribe);
-    for (const { namespace, name } of [...objects.entries.from(undefined)]) {
-      store.write(resource, { namespace, name }, deleted).catch(report('deleting an object', entry.name));
+    for (const object of [...objects.entries.from(undefined)]) {
+      // One that its owner deletes at the same time may be gone already.
+      const decide = (current: Entry | undefined): Decision => (current ? deleted(current) : { keep: object });
+      store.write(resource, object, decide).catch(report('deleting an object', entry.name));
     }
     finish();
   }
@@ -115,8 +119,7 @@ function isEstablished(crd: KubeObject): boolean {
   return conditions.some(({ type, status }) => type === 'Established' && status === 'True');
 }
 
-function withoutFinalizer(current: Entry | undefined): Decision {
-  if (!current) throw new Error('the CustomResourceDefinition is gone already');
+function withoutFinalizer(current: Entry): Decision {
   const { metadata } = current.object;
   const finalizers = (metadata.finalizers ?? []).filter((name) => name !== CLEANUP_FINALIZER);
   const object = { ...current.object, metadata: { ...metadata, finalizers } };
@@ -124,8 +127,7 @@ function withoutFinalizer(current: Entry | undefined): Decision {
   return finalizers.length === 0 ? { remove: true, last: object } : { put: object };
 }
 
-function deleted(current: Entry | undefined): Decision {
-  if (!current) throw new Error('the object is gone already');
+function deleted(current: Entry): Decision {
   const { metadata } = current.object;
   if ((metadata.finalizers?.length ?? 0) === 0) return { remove: true };
   if (metadata.deletionTimestamp) return { keep: current };

@@ -3,7 +3,6 @@ import {
   alreadyExists,
   badRequest,
   cloneJson,
-  groupResource,
   invalid,
   isReason,
   type KubeObject,
@@ -48,22 +47,9 @@ export async function create(core: Core, registration: Registration, request: Ap
   }
 }
 
-/** What comes before a create is decided: refuses what cannot be, and waits for what is about to be. */
+/** What comes before a create is decided: waits for what is about to be. */
 export async function prepareCreate(write: Write, object: KubeObject): Promise<void> {
-  refuseTerminating(write);
   await write.core.admission.ready(write.registration, write.request.info.namespace, object);
-}
-
-/** While a CRD is being deleted, no more objects of its come to be. */
-function refuseTerminating({ core, registration }: Write): void {
-  if (!registration.custom) return;
-  const crd = core.store.latest(
-    { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' },
-    { namespace: '', name: groupResource(registration.served) },
-  );
-  if (!crd?.object.metadata.deletionTimestamp) return;
-  const why = 'create not allowed while custom resource definition is terminating';
-  throw new ApiError(405, 'MethodNotAllowed', why, {});
 }
 
 /** A namespace in the object must be the one in the path. */

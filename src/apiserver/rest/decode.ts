@@ -1,4 +1,4 @@
-import { parse as parseYaml } from 'yaml';
+import { isCollection, isPair, parseDocument } from 'yaml';
 import { ApiError, badRequest, decodeProtobuf, isFields, type KubeObject } from '../../machinery/index.ts';
 import { duplicateFields, shapeOf } from './duplicates.ts';
 import type { ApiRequest } from './request.ts';
@@ -79,9 +79,33 @@ function decodeYaml(text: string): Decoded<unknown> {
 /** YAML's own ways to be hostile end here: aliases that multiply, nesting that exhausts the stack, duplicate keys. */
 function parseYamlText(text: string): unknown {
   try {
-    return parseYaml(text, { maxAliasCount: 100, schema: 'core', logLevel: 'error' });
+    // The parser compares each key with all before it; refuseDuplicateKeys looks them up.
+    const document = parseDocument(text, { uniqueKeys: false, schema: 'core', logLevel: 'error' });
+    const [problem] = document.errors;
+    if (problem) throw problem;
+    refuseDuplicateKeys(document.contents);
+    return document.toJS({ maxAliasCount: 100 });
   } catch (error) {
     throw badRequest(`error decoding YAML: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** Throws an Error for a map that gives a key twice. Keys that are no scalars become text, and are compared as that. */
+function refuseDuplicateKeys(root: unknown): void {
+  const pending: unknown[] = [root];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    if (!isCollection(node)) continue;
+    const keys = new Set<string>();
+    for (const item of node.items) {
+      if (!isPair(item)) {
+        pending.push(item ?? null);
+        continue;
+      }
+      const key = String(item.key);
+      if (keys.has(key)) throw new Error(`key ${JSON.stringify(key)} already set in map`);
+      keys.add(key);
+      pending.push(item.value ?? null);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { cloneJson, invalid, invalidValue, type KubeObject, notFound } from '../../machinery/index.ts';
+import { cloneJson, invalid, invalidValue, isReason, type KubeObject, notFound } from '../../machinery/index.ts';
 import { selects } from '../cache/selection.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
@@ -84,7 +84,7 @@ export async function removeCollection(core: Core, registration: Registration, r
       try {
         return (await deleteOne(core, registration, request, { namespace, name }, options)).entry;
       } catch (error) {
-        if (isGone(error)) return undefined;
+        if (isReason(error, 'NotFound')) return undefined;
         throw error;
       }
     }),
@@ -92,8 +92,6 @@ export async function removeCollection(core: Core, registration: Registration, r
   const entries = deletions.filter((entry) => entry !== undefined);
   return { kind: 'list', registration, page: { entries, revision: core.store.revision } };
 }
-
-const isGone = (error: unknown): boolean => (error as { reason?: string }).reason === 'NotFound';
 
 /** Deletes one object, at once or in steps (grace, finalizers); says which. */
 export async function deleteOne(

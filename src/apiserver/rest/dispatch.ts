@@ -26,21 +26,22 @@ export async function dispatch(core: Core, request: ApiRequest): Promise<Outcome
   const registration = core.registry.find(group, version, resource);
   if (!registration) throw noSuchResource();
   const { served } = registration;
-  if (served.namespaced && request.info.namespace === '' && !isCollectionRead(request)) {
-    throw request.info.name === '' ? methodNotAllowed() : noSuchResource();
-  }
-  if (!served.namespaced && request.info.namespace !== '' && resource !== 'namespaces') throw noSuchResource();
-  if (request.info.verb !== 'create') warnDeprecated(registration, request);
+  checkScope(served.namespaced, request);
+  if (registration.custom?.deprecationWarning) request.warn(registration.custom.deprecationWarning);
   return subresource === '' ? onResource(core, registration, request) : onSubresource(core, registration, request);
 }
 
-/** Reads of a collection may go over all namespaces. */
-function isCollectionRead({ info }: ApiRequest): boolean {
-  return info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection';
-}
-
-function warnDeprecated({ custom }: Registration, request: ApiRequest): void {
-  if (custom?.deprecationWarning) request.warn(custom.deprecationWarning);
+/** Refuses a path that names a namespace where the resource has none, or none where it has one. Throws ApiError 404 or 405. */
+function checkScope(namespaced: boolean, { info }: ApiRequest): void {
+  const { namespace, name, resource, verb } = info;
+  if (namespaced) {
+    // Reads of a collection may go over all namespaces.
+    if (namespace !== '' || verb === 'list' || verb === 'watch') return;
+    throw name === '' ? methodNotAllowed() : noSuchResource();
+  }
+  // Authorization takes a namespace to be inside itself. Under another one it would pass for that one's content.
+  const itself = resource === 'namespaces' && namespace === name;
+  if (namespace !== '' && !itself) throw noSuchResource();
 }
 
 function onResource(core: Core, registration: Registration, request: ApiRequest): Outcome | Promise<Outcome> {
@@ -60,7 +61,7 @@ function onResource(core: Core, registration: Registration, request: ApiRequest)
       return watch(core, registration, request);
     case 'create':
       // A name in the path of a POST is nobody's.
-      if (request.info.name !== '' && served.resource !== 'namespaces') throw methodNotAllowed();
+      if (request.info.name !== '') throw methodNotAllowed();
       return create(core, registration, request);
     case 'update':
       return update(core, registration, request, undefined);
@@ -99,12 +100,6 @@ function onSubresource(core: Core, registration: Registration, request: ApiReque
       return evict(core, registration, request);
     case 'finalize':
       return finalize(core, registration, request);
-    case 'ephemeralcontainers':
-      return verb === 'get'
-        ? get(core, registration, request)
-        : verb === 'patch'
-          ? patch(core, registration, request, undefined)
-          : update(core, registration, request, undefined);
     case 'token':
       if (!core.store.latest(registration.storage, { namespace: request.info.namespace, name: request.info.name })) {
         throw notFound(served, request.info.name);

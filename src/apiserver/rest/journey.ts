@@ -1,8 +1,10 @@
 import {
+  ApiError,
   applySchemaDefaults,
   badRequest,
   cloneJson,
   equalJson,
+  groupResource,
   invalid,
   type KubeObject,
   type ManagedFieldsEntry,
@@ -109,10 +111,23 @@ function contentErrors(
   return served.strategy?.validate?.(object, old) ?? [];
 }
 
+/** While a CRD is being deleted, no more objects of its come to be. */
+function refuseTerminating({ core, registration }: Write): void {
+  if (!registration.custom) return;
+  const crd = core.store.latest(
+    { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' },
+    { namespace: '', name: groupResource(registration.served) },
+  );
+  if (!crd?.object.metadata.deletionTimestamp) return;
+  const why = 'create not allowed while custom resource definition is terminating';
+  throw new ApiError(405, 'MethodNotAllowed', why, {});
+}
+
 /** The last part of a create: what is stored of a decoded object that has its name. `object` is changed in place. */
 export function finishCreate(write: Write, object: KubeObject, applied?: ManagedFieldsEntry[]): Decision {
   const { core, registration, request, query } = write;
   const { served } = registration;
+  refuseTerminating(write);
   stampNew(object, registration, request.info.namespace);
   dropEmpty(object);
   if (hasStatus(registration)) delete object['status'];

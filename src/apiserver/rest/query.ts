@@ -6,6 +6,7 @@ import {
   parseLabelSelector,
 } from '../../machinery/index.ts';
 import type { Selection } from '../cache/selection.ts';
+import { flag } from '../flag.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { ApiRequest } from './request.ts';
 import { fieldReader } from './selectable-fields.ts';
@@ -21,13 +22,6 @@ export interface ListQuery {
   timeoutSeconds: number | undefined;
   allowWatchBookmarks: boolean;
   sendInitialEvents: boolean | undefined;
-}
-
-/** True for the ways in which Go's ParseBool and the query decoder say so; a bare parameter counts. */
-function flag(query: URLSearchParams, name: string): boolean | undefined {
-  const value = query.get(name);
-  if (value === null) return undefined;
-  return value !== 'false' && value !== '0' && value !== 'f' && value !== 'F' && value !== 'FALSE';
 }
 
 function integer(query: URLSearchParams, name: string): number | undefined {

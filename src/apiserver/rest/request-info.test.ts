@@ -16,7 +16,7 @@ describe('requestInfo', () => {
     ['GET /api/v1/pods?watch=true', 'watch core v1 - pods - -'],
     ['GET /api/v1/pods?watch=false', 'list core v1 - pods - -'],
     ['GET /api/v1/namespaces/a/pods/x', 'get core v1 a pods x -'],
-    ['GET /api/v1/namespaces/a/pods/x?watch=1', 'watch core v1 a pods x -'],
+    ['GET /api/v1/namespaces/a/pods/x?watch=1', 'get core v1 a pods x -'],
     ['GET /api/v1/watch/namespaces/a/pods/x', 'watch core v1 a pods x -'],
     ['GET /api/v1/namespaces/a/pods?fieldSelector=metadata.name%3Dx', 'list core v1 a pods x -'],
     ['POST /api/v1/namespaces/a/pods/x/exec', 'create core v1 a pods x exec'],

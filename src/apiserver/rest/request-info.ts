@@ -1,6 +1,6 @@
 import type { RequestInfo } from '../contracts.ts';
+import { flag } from '../flag.ts';
 
-const READ_VERBS = new Set(['get', 'list', 'watch']);
 const VERB_OF_METHOD: Record<string, string> = {
   GET: 'get',
   HEAD: 'get',
@@ -51,8 +51,6 @@ function namespaceOf(parts: string[]): { namespace: string; parts: string[] } {
   return { namespace, parts: inside ? parts.slice(2) : parts };
 }
 
-const isTrue = (value: string | null): boolean => value === 'true' || value === '1' || value === '';
-
 /**
  * What a request is about, read off its method, path and query (apiserver's RequestInfoFactory). Paths outside
  * /api/VERSION and /apis/GROUP/VERSION are not resources; neither are discovery documents.
@@ -74,9 +72,8 @@ export function requestInfo(method: string, path: string, query: URLSearchParams
   const { namespace, parts: inside } = namespaceOf(parts);
   const [resource = '', name = '', ...sub] = inside;
   const info = { path, isResource: true, group, version, resource, subresource: sub.join('/'), namespace, name };
-  if (name === '' && verb === 'get') verb = 'list';
+  if (name === '' && verb === 'get') verb = flag(query, 'watch') ? 'watch' : 'list';
   if (name === '' && verb === 'delete') verb = 'deletecollection';
-  if (READ_VERBS.has(verb) && query.has('watch') && isTrue(query.get('watch'))) verb = 'watch';
   if (name === '' && (verb === 'list' || verb === 'watch' || verb === 'deletecollection'))
     info.name = pinnedName(query);
   return { verb, ...info };

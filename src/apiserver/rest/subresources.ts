@@ -5,6 +5,7 @@ import { timestamp } from '../time.ts';
 import { decodeObject } from './decode.ts';
 import { deleteOne } from './delete.ts';
 import { admitFields, checkKind, typeOf, type Write } from './journey.ts';
+import { checkPreconditions } from './metadata.ts';
 import { writeQuery } from './query.ts';
 import { objectKeyOf } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
@@ -26,6 +27,7 @@ export async function bind(core: Core, pods: Registration, request: ApiRequest):
   const of = { ...request, info: { ...request.info, name, resource: 'pods' } };
   const write: Write = { core, registration: pods, request: of, query: writeQuery(request, 'CreateOptions') };
   await change(write, 'binding', (old) => {
+    checkPreconditions(pods, old, binding.metadata);
     if (old.metadata.deletionTimestamp)
       throw conflict(pods.served, name, 'pod is being deleted, cannot be assigned to a host');
     const assigned = old.spec?.['nodeName'];

@@ -2,6 +2,13 @@ import type { KubeObject } from '../../machinery/index.ts';
 
 const RESOURCE_VERSION = '"metadata":{"resourceVersion":"';
 
+/** Memory of its own for what stays: in Buffer's pool it would keep what was only needed in passing beside it. */
+function bytesOf(text: string): Buffer {
+  const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
+  bytes.write(text);
+  return bytes;
+}
+
 /**
  * One object at one revision: the bytes that every client gets, and the same object parsed, each made from the other
  * when first asked for. Neither is ever changed.
@@ -47,7 +54,7 @@ export class Entry {
   }
 
   get bytes(): Buffer {
-    this.#bytes ??= Buffer.from(JSON.stringify(this.#object));
+    this.#bytes ??= bytesOf(JSON.stringify(this.#object));
     return this.#bytes;
   }
 

@@ -159,11 +159,18 @@ export function lmdbBackend(folder: string): Backend {
         if (record.previous > 0) superseded.push(record.previous);
         if (!record.bytes) superseded.push(record.revision);
       }
-      await transact(db, 'compacting', folder, () => [
-        ...superseded.map((dead) => db.remove(logKey(dead))),
-        db.put('m/floor', Buffer.from(String(upTo))),
-      ]);
+      const before = floor;
+      // Raised first: nobody may read back history that is about to have gaps.
       floor = upTo;
+      try {
+        await transact(db, 'compacting', folder, () => [
+          ...superseded.map((dead) => db.remove(logKey(dead))),
+          db.put('m/floor', Buffer.from(String(upTo))),
+        ]);
+      } catch (error) {
+        floor = before;
+        throw error;
+      }
     }
   }
 

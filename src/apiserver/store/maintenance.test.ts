@@ -16,6 +16,7 @@ test('Events go an hour after they last happened', async () => {
   await event('old', '2026-01-01T00:00:00Z');
   await event('repeated', '2026-01-01T00:00:00Z', '2026-01-01T01:30:00Z');
   await event('new', '2026-01-01T01:30:00Z');
+  await event('prophetic', '2026-01-01T00:00:00Z', '2999-01-01T00:00:00Z');
   await expireEvents(store, Date.parse('2026-01-01T02:00:00Z'));
   const left = [...store.cache(EVENTS).entries.from('a')].map(({ name }) => name);
   expect(left).toEqual(['new', 'repeated']);

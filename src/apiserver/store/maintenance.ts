@@ -10,10 +10,10 @@ const MAX_RECORDS = 50_000;
 const EVENT_LIFETIME = 60 * MINUTE;
 const EVENTS = { group: '', resource: 'events' };
 
-/** Compacts the history by age and count and removes Events after an hour. Returns the way to stop. */
-export function maintain(store: Store, log: ServerLog): () => void {
+/** Compacts the history by age and count and removes Events after an hour. Returns the way to stop, which waits for what is under way. */
+export function maintain(store: Store, log: ServerLog): () => Promise<void> {
   const samples: { at: number; revision: number }[] = [];
-  let busy = false;
+  let running: Promise<void> | undefined;
 
   async function tick(now: number): Promise<void> {
     samples.push({ at: now, revision: store.revision });
@@ -24,34 +24,35 @@ export function maintain(store: Store, log: ServerLog): () => void {
   }
 
   const timer = setInterval(() => {
-    if (busy) return;
-    busy = true;
-    tick(Date.now())
+    running ??= tick(Date.now())
       .catch((error: unknown) => log.error({ err: error }, 'compacting the store failed'))
       .finally(() => {
-        busy = false;
+        running = undefined;
       });
   }, MINUTE);
   timer.unref();
-  return () => clearInterval(timer);
+  return async () => {
+    clearInterval(timer);
+    await running;
+  };
 }
 
 /** Removes Events that nobody has touched for an hour. `now` is in milliseconds since the epoch. */
 export async function expireEvents(store: Store, now: number): Promise<void> {
   const dead = [...store.cache(EVENTS).entries.from(undefined)].filter(
-    (entry) => lastSeen(entry) < now - EVENT_LIFETIME,
+    (entry) => lastSeen(entry, now) < now - EVENT_LIFETIME,
   );
   await Promise.all(
     dead.map((entry) =>
       store.write(EVENTS, entry, (current) =>
-        current && lastSeen(current) < now - EVENT_LIFETIME ? { remove: true } : { keep: current ?? entry },
+        current && lastSeen(current, now) < now - EVENT_LIFETIME ? { remove: true } : { keep: current ?? entry },
       ),
     ),
   );
 }
 
-/** When an Event last happened, in milliseconds since the epoch. */
-function lastSeen({ object }: Entry): number {
+/** When an Event last happened, in milliseconds since the epoch. A time to come is nothing that was seen, and would keep it for ever. */
+function lastSeen({ object }: Entry, now: number): number {
   const series = object['series'] as { lastObservedTime?: string } | undefined;
   const times = [
     object.metadata.creationTimestamp,
@@ -59,5 +60,5 @@ function lastSeen({ object }: Entry): number {
     object['eventTime'],
     series?.lastObservedTime,
   ];
-  return Math.max(0, ...times.map((time) => Date.parse(String(time))).filter(Number.isFinite));
+  return Math.max(0, ...times.map((time) => Date.parse(String(time))).filter((time) => time <= now));
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import type { ContainerRef, LogOptions, PodStreams } from '../../client/index.ts';
 import { badRequest, forbiddenValue, invalid, invalidValue, type StatusCause } from '../../machinery/index.ts';
+import { flag } from '../flag.ts';
 
 /** With `follow`, a client hears within this many milliseconds that its request was accepted, whether there is output or not. */
 const ANSWER_WITHIN = 100;
@@ -61,7 +62,6 @@ async function send(
 
 /** Reads core/v1 PodLogOptions from a query. Throws ApiError 400 for what cannot be read and 422 for what may not be. */
 export function parseLogOptions(query: URLSearchParams, now: number): LogOptions {
-  const flag = (name: string) => ['1', 'true'].includes((query.get(name) ?? '').toLowerCase());
   const tailLines = integer(query, 'tailLines');
   const limitBytes = integer(query, 'limitBytes');
   const sinceSeconds = integer(query, 'sinceSeconds');
@@ -83,9 +83,9 @@ export function parseLogOptions(query: URLSearchParams, now: number): LogOptions
 
   const since = sinceSeconds === undefined ? instant(sinceTime) : new Date(now - sinceSeconds * 1000);
   return {
-    follow: flag('follow'),
-    previous: flag('previous'),
-    timestamps: flag('timestamps'),
+    follow: flag(query, 'follow') ?? false,
+    previous: flag(query, 'previous') ?? false,
+    timestamps: flag(query, 'timestamps') ?? false,
     ...(tailLines === undefined ? {} : { tailLines }),
     ...(limitBytes === undefined ? {} : { limitBytes }),
     ...(since === undefined ? {} : { since }),

@@ -2,6 +2,7 @@ import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import type { ExecStreams, PodStreams } from '../../client/index.ts';
 import { ApiError, badRequest, type Status } from '../../machinery/index.ts';
+import { flag } from '../flag.ts';
 
 /** What a client asks of exec or attach (core/v1 PodExecOptions and PodAttachOptions). */
 export interface RemoteCommand {
@@ -22,18 +23,18 @@ export function parseRemoteCommand(
   pod: { namespace: string; pod: string },
   query: URLSearchParams,
 ): RemoteCommand {
-  const flag = (name: string) => ['1', 'true'].includes((query.get(name) ?? '').toLowerCase());
+  const asks = (name: string): boolean => flag(query, name) ?? false;
   const command: RemoteCommand = {
     kind,
     namespace: pod.namespace,
     pod: pod.pod,
     container: query.get('container') ?? '',
     command: query.getAll('command'),
-    stdin: flag('stdin'),
-    stdout: flag('stdout'),
+    stdin: asks('stdin'),
+    stdout: asks('stdout'),
     // A terminal has one output: clients that ask for both get what kubectl does by itself.
-    stderr: flag('stderr') && !flag('tty'),
-    tty: flag('tty'),
+    stderr: asks('stderr') && !asks('tty'),
+    tty: asks('tty'),
   };
   if (kind === 'exec' && command.command.length === 0) {
     throw badRequest('you must specify at least one command for the container');

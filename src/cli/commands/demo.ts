@@ -68,7 +68,7 @@ async function demo(connection: Connection, dataDir: string, apps: string): Prom
   console.log(`\n${colours.bold(url)} answers: ${await answer(apps, `silly-demo.localhost:${port}`)}`);
   console.log(`\nNow break it, and ask why:
   kubectl -n ${namespace} patch application silly-demo --type merge -p '{"spec":{"tag":"this-tag-does-not-exist"}}'
-  homeport why application/silly-demo -n ${namespace}`);
+  npx homeport why application/silly-demo -n ${namespace}`);
 }
 
 async function removeDemo(client: Client): Promise<void> {
@@ -81,6 +81,7 @@ async function removeDemo(client: Client): Promise<void> {
       await client.delete(resource, { name: object.metadata.name }).catch((error: unknown) => {
         if (!isReason(error, 'NotFound')) throw error;
       });
+      await untilGone(client, object);
     }
   });
 }
@@ -89,7 +90,10 @@ async function removeDemo(client: Client): Promise<void> {
 async function step<T>(what: string, action: () => Promise<T>): Promise<T> {
   const start = performance.now();
   if (process.stdout.isTTY) process.stdout.write(`${colours.dim('…')} ${what}`);
-  const result = await action();
+  const result = await action().catch((error: unknown) => {
+    console.log(`${process.stdout.isTTY ? '\r' : ''}${colours.red('✗')} ${what}`);
+    throw error;
+  });
   const took = `${((performance.now() - start) / 1000).toFixed(1)} s`;
   console.log(`${process.stdout.isTTY ? '\r' : ''}${colours.green('✓')} ${what} ${colours.dim(`(${took})`)}`);
   return result;
@@ -110,16 +114,39 @@ async function resourceOfObject(client: Client, { apiVersion, kind }: KubeObject
 
 /** Watches an object until it is ready, or patience is at an end; returns how it is then. */
 async function untilReady(client: Client, object: KubeObject): Promise<KubeObject> {
-  const resource = await resourceOfObject(client, object);
-  const fieldSelector = `metadata.name=${object.metadata.name}`;
-  const at = object.metadata.namespace ? { namespace: object.metadata.namespace } : {};
   let last = object;
-  for await (const event of client.watch(resource, { ...at, fieldSelector, signal: AbortSignal.timeout(patience) })) {
+  for await (const event of changes(client, object)) {
     last = event.object;
-    const conditions = (last.status?.['conditions'] ?? []) as Condition[];
-    if (conditions.some(({ type, status }) => type === 'Ready' && status === 'True')) break;
+    if (isReady(last)) break;
   }
   return last;
+}
+
+/** Ready as it is now; and, where its old version answers while the new one cannot start, nothing is wrong with that. */
+function isReady({ metadata, status }: KubeObject): boolean {
+  const conditions = (status?.['conditions'] ?? []) as Condition[];
+  const told = conditions.filter(({ type }) => type === 'Ready' || type === 'Developer');
+  const isTrue = (condition: Condition): boolean =>
+    condition.status === 'True' && (condition.observedGeneration ?? metadata.generation) === metadata.generation;
+  return told.some(({ type }) => type === 'Ready') && told.every(isTrue);
+}
+
+/** Waits until an object that is being deleted has gone. */
+async function untilGone(client: Client, object: KubeObject): Promise<void> {
+  const there = await client.find(await resourceOfObject(client, object), object.metadata);
+  if (!there) return;
+  const { resourceVersion } = there.metadata;
+  for await (const { type } of changes(client, object, resourceVersion)) if (type === 'DELETED') return;
+  throw new Error(`${object.kind} ${object.metadata.name} is still there: "homeport why -A" may say what keeps it`);
+}
+
+/** How an object changes, from now or from a revision on, for as long as there is patience. */
+async function* changes(client: Client, { apiVersion, kind, metadata }: KubeObject, resourceVersion?: string) {
+  const resource = await resourceOfObject(client, { apiVersion, kind, metadata });
+  const { name, namespace } = metadata;
+  const fieldSelector = `metadata.name=${name}`;
+  const signal = AbortSignal.timeout(patience);
+  yield* client.watch(resource, { namespace, fieldSelector, resourceVersion, signal });
 }
 
 async function report(connection: Connection, object: KubeObject): Promise<void> {

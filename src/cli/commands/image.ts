@@ -45,7 +45,7 @@ function buildCommand(): Command {
     });
   return withExamples(command, [
     ['homeport image build examples/silly-demo -t silly-demo:1.4.305', 'the entry point comes from package.json'],
-    ['homeport image build site -t site:1 --entrypoint python3 -m http.server 8080', 'any program of this machine'],
+    ['homeport image build site -t site:1 --entrypoint python3 -m http.server', 'any program of this machine'],
   ]);
 }
 

@@ -32,8 +32,11 @@ export function treeCommand(): Command {
   return command.addHelpText(
     'after',
     `
-With -o json every object is {kind, apiVersion, namespace, name, status, message, link, children}:
-  status  Healthy, Progressing, Degraded, Suspended, Missing or Unknown; message says why it is not healthy
-  link    root, owner (its parent owns it) or reference (its parent only points to it)`,
+With -o json every object is
+{kind, apiVersion, namespace, name, status, message, link, children}:
+  status   Healthy, Progressing, Degraded, Suspended, Missing or Unknown
+  message  why it is not healthy
+  link     root, owner (its parent owns it) or reference (its parent only
+           points to it)`,
   );
 }

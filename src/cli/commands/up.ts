@@ -1,9 +1,11 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { destination, type Logger, pino } from 'pino';
 import { colours } from '../colours.ts';
 import { type Configuration, options, readConfiguration } from '../configuration.ts';
+import { meaningOf } from '../explain.ts';
 import { withExamples } from '../help.ts';
 import { lockDataDir, readStatus, unlockDataDir, writeStatus } from '../instance.ts';
 import type { Platform } from '../up.ts';
@@ -36,15 +38,10 @@ export function upCommand(): Command {
 
 async function up(configuration: Configuration): Promise<void> {
   const { dataDir } = configuration;
-  const holder = lockDataDir(dataDir);
-  if (holder !== undefined) {
-    const { api } = readStatus(dataDir, packageVersion());
-    const where = api ? `: ${api}, export KUBECONFIG=${join(dataDir, 'kubeconfig')}` : ' and is starting';
-    throw new Error(`Homeport is already running on ${dataDir} (process ${holder})${where}`);
-  }
+  takeDataDir(dataDir);
   const stopped = Promise.withResolvers<string>();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => stopped.resolve(signal));
-  const log = createLog(configuration);
+  const { log, close } = createLog(configuration);
   try {
     const { startPlatform } = await import('../up.ts');
     const platform = await startPlatform(configuration, log);
@@ -53,14 +50,31 @@ async function up(configuration: Configuration): Promise<void> {
     log.info({ signal: await stopped.promise }, 'stopping');
     console.log(colours.dim('Stopping: pods first …'));
     await platform.stop();
+    console.log(`Stopped. Everything is kept in ${dataDir}.`);
   } finally {
     unlockDataDir(dataDir);
+    await close();
+    // Whatever was left behind must not hold a terminal that was told that all has stopped.
+    setTimeout(() => process.exit(), 250).unref();
   }
-  console.log(`Stopped. Everything is kept in ${dataDir}.`);
+}
+
+/** Takes the data directory, or says what keeps it from us. */
+function takeDataDir(dataDir: string): void {
+  let holder: number | undefined;
+  try {
+    holder = lockDataDir(dataDir);
+  } catch (error) {
+    throw new Error(`the data directory ${dataDir} cannot be used: ${meaningOf(error)}; choose another: --data DIR`);
+  }
+  if (holder === undefined) return;
+  const { api } = readStatus(dataDir, packageVersion());
+  const where = api ? `: ${api}, export KUBECONFIG=${join(dataDir, 'kubeconfig')}` : ' and is starting';
+  throw new Error(`Homeport is already running on ${dataDir} (process ${holder})${where}`);
 }
 
 /** What happens goes to a file, so that the terminal says only what a person needs. */
-function createLog({ dataDir, logLevel }: Configuration): Logger {
+function createLog({ dataDir, logLevel }: Configuration): { log: Logger; close(): Promise<void> } {
   const file = destination({ dest: join(dataDir, 'homeport.log'), sync: false, mode: 0o600 });
   // The platform goes on without its log; the terminal says why, once.
   let told = '';
@@ -68,7 +82,14 @@ function createLog({ dataDir, logLevel }: Configuration): Logger {
     if (told !== message) console.error(`homeport.log cannot be written: ${message}`);
     told = message;
   });
-  return pino({ level: logLevel, base: null }, file);
+  return {
+    log: pino({ level: logLevel, base: null }, file),
+    async close() {
+      file.end();
+      // A disk that is full takes no more lines: they are not waited for.
+      await once(file, 'close', { signal: AbortSignal.timeout(500) }).catch(() => undefined);
+    },
+  };
 }
 
 function publish({ dataDir }: Configuration, { api, node, kubeconfig, capabilities }: Platform): void {
@@ -76,14 +97,14 @@ function publish({ dataDir }: Configuration, { api, node, kubeconfig, capabiliti
   writeStatus({ version, pid, ready: true, api: api.url, kubeconfig, apps: node.appsUrl, dataDir, capabilities });
 }
 
-function banner({ dataDir }: Configuration, { api, node, kubeconfig, runtimeReason }: Platform): string {
+function banner({ dataDir }: Configuration, { api, node, kubeconfig }: Platform): string {
   const appsPort = new URL(node.appsUrl).port;
   const seconds = (performance.now() / 1000).toFixed(2);
   const rows = [
     ['API', api.url],
     ['Kubeconfig', colours.cyan(`export KUBECONFIG=${kubeconfig}`)],
     ['Apps', `http://NAME.localhost:${appsPort}`],
-    ['Pods', `${node.runtime} (${runtimeReason})`],
+    ['Pods', `${node.runtime} (${node.runtimeReason})`],
     ['Data', `${dataDir} ${colours.dim('(log: homeport.log)')}`],
   ];
   const lines = rows.map(([name, value]) => `  ${colours.dim((name ?? '').padEnd(11))} ${value}`);
@@ -92,7 +113,7 @@ function banner({ dataDir }: Configuration, { api, node, kubeconfig, runtimeReas
     '',
     ...lines,
     '',
-    `  Try first   ${colours.bold('npx homeport demo')} ${colours.dim('in another terminal: from ten lines to a running application')}`,
+    `  Try first   ${colours.bold('npx homeport demo')} ${colours.dim('in another terminal: ten lines become an application')}`,
     `  Stop        Ctrl-C`,
   ].join('\n');
 }

@@ -44,10 +44,11 @@ With -o json:
   cause      one sentence
   object     KIND/NAME where the fault is
   field      the field to change in the object asked about, or null
-  fixableBy  developer (wrote that object), owner (wrote the definition behind it), platform (runs the platform),
-             or null while it only needs time
+  fixableBy  developer (wrote that object), owner (wrote the definition behind
+             it), platform (runs the platform), or null: it only needs time
   since      RFC 3339, or null
-Without an object it is a list of these, each with the kind, apiVersion, namespace and name of the object it is about.`,
+Without an object it is a list of these, each with the kind, apiVersion,
+namespace and name of the object it is about.`,
   );
 }
 

@@ -57,5 +57,7 @@ export function requestHeaders(request: IncomingMessage): string[] {
     'X-Forwarded-Port',
     String(request.socket.localPort ?? ''),
   );
+  // Without it Node sends the body of a GET or DELETE bare, and the endpoint would read it as the next request.
+  if (request.headers['transfer-encoding'] !== undefined) kept.push('Transfer-Encoding', 'chunked');
   return kept;
 }

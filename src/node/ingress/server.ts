@@ -45,7 +45,12 @@ export async function startIngressServer(options: {
     return table;
   };
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 64, timeout: 60_000, scheduling: 'lifo' });
-  const server = createServer({ headersTimeout, requestTimeout: 0, keepAlive: true });
+  const server = createServer({
+    headersTimeout,
+    requestTimeout: 0,
+    keepAlive: true,
+    shouldUpgradeCallback: mayUpgrade,
+  });
   server.maxConnections = mostConnections;
   const sockets = new Set<Socket>();
   server.on('connection', (socket) => {
@@ -77,6 +82,14 @@ export async function startIngressServer(options: {
       await closed;
     },
   };
+}
+
+const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+
+/** An upgrade is an offer that may be left aside (RFC 9110, 7.8): of a request with a body, and to HTTP/2, it is. */
+function mayUpgrade(request: IncomingMessage): boolean {
+  return !hasBody(request) && request.headers.upgrade?.toLowerCase() !== 'h2c';
 }
 
 /** Listens; when the port is taken, on a free one. */
@@ -164,7 +177,7 @@ function forward(request: IncomingMessage, response: ServerResponse, targets: re
     refuse(response, { code: 502, text: 'no endpoint accepted the connection' });
     return;
   }
-  const hasBody = request.headers['content-length'] !== undefined || request.headers['transfer-encoding'] !== undefined;
+  const withBody = hasBody(request);
   const onward = httpRequest({
     host: target.address,
     port: target.port,
@@ -191,7 +204,7 @@ function forward(request: IncomingMessage, response: ServerResponse, targets: re
         error.code === 'EHOSTUNREACH' ||
         (onward.reusedSocket && error.code === 'ECONNRESET'));
     // Nothing of the request has reached anybody: another endpoint may have it.
-    if (refused && !hasBody && (others.length > 0 || onward.reusedSocket))
+    if (refused && !withBody && (others.length > 0 || onward.reusedSocket))
       return forward(request, response, others.length > 0 ? others : targets, agent);
     refuse(response, {
       code: 502,
@@ -201,7 +214,7 @@ function forward(request: IncomingMessage, response: ServerResponse, targets: re
   response.on('close', () => {
     if (!response.writableFinished) onward.destroy();
   });
-  if (hasBody) request.pipe(onward);
+  if (withBody) request.pipe(onward);
   else onward.end();
 }
 
@@ -218,10 +231,15 @@ function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, targets
     agent: false,
     setHost: false,
   });
-  socket.on('error', () => onward.destroy());
-  onward.on('error', () => socket.destroy());
+  // Nobody reads from the client until the endpoint has answered: only looking shows that it went.
+  const look = () => void socket.read(0);
+  const gone = () => void socket.destroy();
+  socket.on('readable', look).on('end', gone);
+  socket.on('close', () => onward.destroy()).on('error', gone);
+  onward.on('error', gone);
   onward.on('upgrade', (answer, backend, first) => {
     const lines = pairs([...endToEndHeaders(answer), 'Connection', 'Upgrade', 'Upgrade', answer.headers.upgrade ?? '']);
+    socket.off('readable', look).off('end', gone);
     socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines}\r\n`);
     socket.write(first);
     backend.write(head);

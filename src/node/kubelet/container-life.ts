@@ -1,6 +1,6 @@
+import { timestamp } from '../../machinery/index.ts';
 import type { NodeImage } from '../images.ts';
 import type { Probe } from '../pod.ts';
-import { timestamp } from '../pod.ts';
 import { type ContainerExit, StartError } from '../runtime.ts';
 import { runHandler } from './handler.ts';
 import { podLabel } from './identity.ts';

@@ -22,6 +22,12 @@ export async function findImage(
   const name = container.image ?? '';
   const found = await lookUp(name, deps).catch((error: Error) => error);
   if (found instanceof Error) {
+    // A name that can be read is not at fault: the store is, and may be right again soon.
+    const isName = await deps.images.tagsOf(name).then(
+      () => true,
+      () => false,
+    );
+    if (isName) return missing(record, container, async () => found.message, emit);
     const message = `Failed to apply default image tag ${JSON.stringify(name)}: ${found.message}`;
     emit('Warning', 'InspectFailed', message);
     emit('Warning', 'Failed', 'Error: InvalidImageName');
@@ -32,7 +38,7 @@ export async function findImage(
     emit('Normal', 'Pulled', `Container image "${name}" already present on machine`);
     return { image: found };
   }
-  return missing(record, container, deps, emit);
+  return missing(record, container, () => deps.images.explainMissing(name), emit);
 }
 
 async function lookUp(
@@ -53,7 +59,7 @@ function assumedImage(reference: string): NodeImage {
 async function missing(
   record: ContainerRecord,
   container: Container,
-  deps: Pick<KubeletDeps, 'images'>,
+  explain: () => Promise<string>,
   emit: Emit,
 ): Promise<ImageResult> {
   const name = container.image ?? '';
@@ -72,7 +78,7 @@ async function missing(
     const message = `Back-off pulling image "${name}": ErrImagePull: ${pending.failure}`;
     return { waiting: { is: 'waiting', reason: 'ImagePullBackOff', message }, retryAfter: pending.until - Date.now() };
   }
-  const failure = await deps.images.explainMissing(name);
+  const failure = await explain();
   const delay = Math.min(pending ? pending.delay * 2 : backOffFirst, backOffMost);
   record.imageBackOff = { delay, until: Date.now() + delay, failure };
   emit('Normal', 'Pulling', `Pulling image "${name}"`);

@@ -1,5 +1,5 @@
-import type { Condition } from '../../machinery/index.ts';
-import { type Pod, type PodStatus, timestamp } from '../pod.ts';
+import { type Condition, timestamp } from '../../machinery/index.ts';
+import type { Pod, PodStatus } from '../pod.ts';
 import { type ContainerRecord, isCompleted, statusOf } from './record.ts';
 
 export interface PodFacts {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { equalJson, isReason } from '../../machinery/index.ts';
-import { type Pod, type PodStatus, pods, timestamp } from '../pod.ts';
+import { equalJson, isReason, timestamp } from '../../machinery/index.ts';
+import { type Pod, type PodStatus, pods } from '../pod.ts';
 import { removeTree } from '../remove-tree.ts';
 import type { RunningContainer, Sandbox } from '../runtime.ts';
 import { createPodVolumes } from '../volumes/pod-volumes.ts';
@@ -9,7 +9,7 @@ import { adoptImage } from './adopt-image.ts';
 import { ensureRunning, type LifeContext, stopContainer } from './container-life.ts';
 import type { KubeletDeps } from './deps.ts';
 import { isInitialized, podStatus } from './pod-status.ts';
-import { type ContainerRecord, fieldPathOf, isCompleted, newRecord, restoreRecord } from './record.ts';
+import { type ContainerRecord, fieldPathOf, forgetInit, isCompleted, newRecord, restoreRecord } from './record.ts';
 import { unsupportedInPod } from './refuse.ts';
 import { resolvConfOf } from './resolv-conf.ts';
 import { hostnameOf } from './start-container.ts';
@@ -165,6 +165,7 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
       hosts: (pod.spec?.hostAliases ?? []).map(({ ip, hostnames }) => [ip, ...(hostnames ?? [])].join('\t')),
       resolvConf: await resolvConfOf(pod),
     });
+    inits.forEach(forgetInit);
     void made.lost.then(() => {
       if (sandbox !== made || closing || finished) return;
       emit('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
@@ -182,7 +183,7 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
     const waits: (number | undefined)[] = [];
     for (const record of inits) {
       if (isCompleted(record)) continue;
-      if (record.kind === 'init' && mains.some((main) => main.state.is === 'running' || main.restarts > 0)) continue;
+      if (record.kind === 'init' && mains.some((main) => main.state.is === 'running')) continue;
       waits.push(mayRun(pod, record) ? await ensure(record) : undefined);
       if (record.kind === 'init' && record.state.is === 'running' && !record.container.startupProbe)
         record.started = true;

@@ -1,6 +1,6 @@
+import { timestamp } from '../../machinery/index.ts';
 import type { LogFile } from '../logs/write-log.ts';
 import type { Container, ContainerStateStatus, ContainerStatus } from '../pod.ts';
-import { timestamp } from '../pod.ts';
 import type { RunningContainer } from '../runtime.ts';
 
 /** What the kubelet knows about one container of a pod. */
@@ -106,6 +106,17 @@ function terminatedOf(state: ContainerStateStatus['terminated']): Terminated | u
     finishedAt: state.finishedAt ?? timestamp(),
     containerId: state.containerID ?? '',
   };
+}
+
+/**
+ * The sandbox is made anew, and what an init container did in the old one went with it: it runs once more (the kubelet's
+ * computePodActions). That is no restart of a program that failed.
+ */
+export function forgetInit(record: ContainerRecord): void {
+  if (record.kind === 'main' || record.state.is !== 'terminated') return;
+  record.last = record.state;
+  record.state = { is: 'waiting', reason: 'PodInitializing' };
+  record.backOff = 0;
 }
 
 /** An init container that has done its part. Only such a one is ready after its end. */

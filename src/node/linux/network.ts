@@ -16,7 +16,7 @@ export interface NetworkReservation {
   readonly gateway: string;
   /** A range for ClusterIPs that no other instance on this machine uses: 10.96.0.0/16 for the first one. */
   readonly serviceCidr: string;
-  /** Takes the bridge down. */
+  /** Takes the bridge down; once, however often it is called. */
   release(): Promise<void>;
 }
 
@@ -85,14 +85,16 @@ const recordOf = (dataDir: string) => join(dataDir, 'node', 'network.json');
 
 function reservation(index: number): NetworkReservation {
   const bridge = `hp${index}`;
+  let released: Promise<unknown> | undefined;
   return {
     bridge,
     index,
     podCidr: `10.244.${index}.0/24`,
     gateway: gatewayOf(index),
     serviceCidr: `10.${96 + index}.0.0/16`,
-    release: async () => {
-      await runTool('ip', ['link', 'delete', bridge]);
+    async release() {
+      released ??= runTool('ip', ['link', 'delete', bridge]);
+      await released;
     },
   };
 }

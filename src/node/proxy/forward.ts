@@ -33,8 +33,13 @@ function connectOne({ address, port }: Target): Promise<Socket> {
   });
 }
 
-/** Joins two connections until both have ended; each side's end of data goes through on its own. */
+/**
+ * Joins a connection that was accepted with the one onward, until both have ended; each side's end of data goes through
+ * on its own.
+ */
 export function join(one: Socket, other: Socket): void {
+  // The client went while the onward connection was made: nothing will tell of it again.
+  if (one.destroyed) return void other.destroy();
   for (const [from, to] of [
     [one, other],
     [other, one],

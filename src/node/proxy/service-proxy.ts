@@ -20,11 +20,6 @@ export interface ServiceProxyOptions {
   bridge: string;
 }
 
-interface Listener {
-  server: Server;
-  sockets: Set<Socket>;
-}
-
 const mostConnections = 4096;
 
 /**
@@ -33,7 +28,9 @@ const mostConnections = 4096;
  */
 export function startServiceProxy(options: ServiceProxyOptions): ServiceProxy {
   const { informers, backends, log } = options;
-  const listeners = new Map<string, Listener>();
+  const listeners = new Map<string, Server>();
+  /** Of all listeners, also those that were closed: open connections outlive their Service. */
+  const sockets = new Set<Socket>();
   const keysOf = new Map<string, Map<string, { ip: string; port: ServicePort }>>();
   const addresses = createAddressBook(options.bridge, log);
   const affinity = new Map<string, string>();
@@ -59,7 +56,6 @@ export function startServiceProxy(options: ServiceProxyOptions): ServiceProxy {
   }
 
   async function listen(key: string, service: string, ip: string, port: ServicePort, number: number): Promise<void> {
-    const sockets = new Set<Socket>();
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       sockets.add(socket);
       socket.on('close', () => sockets.delete(socket));
@@ -69,15 +65,15 @@ export function startServiceProxy(options: ServiceProxyOptions): ServiceProxy {
     server.on('error', (error) =>
       log.warn({ service, address: `${ip}:${number}`, error: error.message }, 'a Service cannot be answered here'),
     );
-    listeners.set(key, { server, sockets });
+    listeners.set(key, server);
     await addresses.settled();
-    if (listeners.get(key)?.server === server) server.listen({ host: ip, port: number });
+    if (listeners.get(key) === server) server.listen({ host: ip, port: number });
   }
 
   function close(key: string): void {
-    const listener = listeners.get(key);
+    const server = listeners.get(key);
     listeners.delete(key);
-    listener?.server.close();
+    server?.close();
     // Connections that are open stay, as they do with kube-proxy: the pod behind them decides.
   }
 
@@ -119,11 +115,9 @@ export function startServiceProxy(options: ServiceProxyOptions): ServiceProxy {
   return {
     async stop() {
       stop();
-      for (const { server, sockets } of listeners.values()) {
-        server.close();
-        for (const socket of sockets) socket.destroy();
-      }
+      for (const server of listeners.values()) server.close();
       listeners.clear();
+      for (const socket of sockets) socket.destroy();
       await addresses.settled();
     },
   };

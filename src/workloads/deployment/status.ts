@@ -1,4 +1,4 @@
-import { timestamp } from '../time.ts';
+import { timestamp } from '../../machinery/index.ts';
 import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from '../types.ts';
 import { availableOf, type Strategy, total } from './strategy.ts';
 

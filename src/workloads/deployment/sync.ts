@@ -1,6 +1,5 @@
 import type { Client, EventRecorder } from '../../client/index.ts';
-import { controllerOf, isReason, ownerReferenceTo } from '../../machinery/index.ts';
-import { sameJson } from '../equal.ts';
+import { controllerOf, equalJson, isReason, ownerReferenceTo } from '../../machinery/index.ts';
 import { ignoringAbsence, isNamespaceTerminating } from '../refusals.ts';
 import { deployments, replicaSets } from '../resources.ts';
 import type { Deployment, DeploymentStatus, ReplicaSet } from '../types.ts';
@@ -22,7 +21,7 @@ export async function syncNewSet(writer: Writer, rollout: Rollout): Promise<void
   const annotations = revisionAnnotations(deployment, newSet, nextRevision(oldSets));
   const minReadySeconds = deployment.spec?.minReadySeconds;
   const changed = (newSet.spec.minReadySeconds ?? 0) !== (minReadySeconds ?? 0);
-  if (changed || !sameJson(annotations, newSet.metadata.annotations ?? {})) {
+  if (changed || !equalJson(annotations, newSet.metadata.annotations ?? {})) {
     rollout.newSet = await writer.client.update(replicaSets, {
       ...newSet,
       metadata: { ...newSet.metadata, annotations },
@@ -132,7 +131,7 @@ export async function resize(writer: Writer, rollout: Rollout, { set, size }: Re
   const before = sizeOf(set);
   const noted = sizeAnnotations(strategy.replicas, strategy.maxSurge);
   const annotations = { ...set.metadata.annotations, ...noted };
-  if (!set.spec || (size === before && sameJson(annotations, set.metadata.annotations))) return false;
+  if (!set.spec || (size === before && equalJson(annotations, set.metadata.annotations))) return false;
   await writer.client.update(replicaSets, {
     ...set,
     metadata: { ...set.metadata, annotations },
@@ -146,7 +145,7 @@ export async function resize(writer: Writer, rollout: Rollout, { set, size }: Re
 
 /** Writes the status if it differs from what is there. */
 export async function writeStatus({ client }: Writer, deployment: Deployment, status: DeploymentStatus): Promise<void> {
-  if (sameJson(withoutZeros(deployment.status ?? {}), withoutZeros(status))) return;
+  if (equalJson(withoutZeros(deployment.status ?? {}), withoutZeros(status))) return;
   const updated = { ...deployment, status: withoutZeros(status) };
   await ignoringAbsence(client.update(deployments, updated, { subresource: 'status' }));
 }

@@ -1,6 +1,5 @@
 import { type Client, type Controller, createController, type PlatformContext } from '../../client/index.ts';
-import { isReason, type KubeObject, type Resource } from '../../machinery/index.ts';
-import { sameJson } from '../equal.ts';
+import { equalJson, isReason, type KubeObject, type Resource } from '../../machinery/index.ts';
 import { endpointSlices, endpoints, services } from '../resources.ts';
 import { serviceNameLabel } from './slices.ts';
 
@@ -60,6 +59,6 @@ async function ensure(client: Client, resource: Resource, wanted: KubeObject): P
     return;
   }
   const { metadata: _, ...content } = wanted;
-  const differs = Object.entries(content).some(([name, value]) => !sameJson(current[name], value));
+  const differs = Object.entries(content).some(([name, value]) => !equalJson(current[name], value));
   if (differs) await client.update(resource, { ...current, ...content });
 }

@@ -1,5 +1,4 @@
-import type { KubeObject } from '../../machinery/index.ts';
-import { sameJson } from '../equal.ts';
+import { equalJson, type KubeObject } from '../../machinery/index.ts';
 import type { Service } from '../types.ts';
 import type { Backend, BackendGroup } from './addresses.ts';
 import { headlessLabel, isHeadless } from './slices.ts';
@@ -25,7 +24,9 @@ export function isManagedEndpoints(object: KubeObject): boolean {
 }
 
 export function isSameEndpoints(a: KubeObject, b: KubeObject): boolean {
-  return sameJson(a.metadata.labels ?? {}, b.metadata.labels ?? {}) && sameJson(a['subsets'] ?? [], b['subsets'] ?? []);
+  return (
+    equalJson(a.metadata.labels ?? {}, b.metadata.labels ?? {}) && equalJson(a['subsets'] ?? [], b['subsets'] ?? [])
+  );
 }
 
 function subsetOf({ ports, backends }: BackendGroup): Record<string, unknown> | undefined {

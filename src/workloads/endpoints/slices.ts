@@ -1,6 +1,5 @@
 import type { KubeObject } from '../../machinery/index.ts';
-import { ownerReferenceTo } from '../../machinery/index.ts';
-import { sameJson } from '../equal.ts';
+import { equalJson, ownerReferenceTo } from '../../machinery/index.ts';
 import { shortHash } from '../short-hash.ts';
 import type { Service } from '../types.ts';
 import type { Backend, BackendGroup } from './addresses.ts';
@@ -39,7 +38,7 @@ export function sliceChanges(
   for (const content of wanted) {
     const at = Math.max(
       0,
-      available.findIndex((slice) => sameJson(slice['ports'] ?? [], content.ports)),
+      available.findIndex((slice) => equalJson(slice['ports'] ?? [], content.ports)),
     );
     const [slice] = available.splice(at, 1);
     if (!slice) changes.create.push(newSlice(service, names, labels, content));
@@ -113,8 +112,8 @@ function newSlice(
 
 function isSame(slice: KubeObject, labels: Record<string, string>, content: SliceContent): boolean {
   return (
-    sameJson(slice.metadata.labels ?? {}, labels) &&
-    sameJson(slice['ports'] ?? [], content.ports) &&
-    sameJson(slice['endpoints'] ?? [], content.endpoints)
+    equalJson(slice.metadata.labels ?? {}, labels) &&
+    equalJson(slice['ports'] ?? [], content.ports) &&
+    equalJson(slice['endpoints'] ?? [], content.endpoints)
   );
 }

@@ -37,6 +37,7 @@ export function garbageCollector(context: PlatformContext): Controller {
     watched.get(id)?.end();
     watched.delete(id);
     graph.remove(resource);
+    context.informers.release(resource);
   }
 
   /** Which objects have to be looked at after a change of one. */

@@ -1,6 +1,5 @@
 import type { Discovered } from '../../client/index.ts';
-import type { Condition } from '../../machinery/index.ts';
-import { timestamp } from '../time.ts';
+import { type Condition, timestamp } from '../../machinery/index.ts';
 import type { Purge } from './content.ts';
 
 type Statement = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;

@@ -1,6 +1,5 @@
 import { type Controller, createController, type PlatformContext, type ReconcileResult } from '../../client/index.ts';
-import { type Condition, groupResource, type KubeObject, type Resource } from '../../machinery/index.ts';
-import { sameJson } from '../equal.ts';
+import { type Condition, equalJson, groupResource, type KubeObject, type Resource } from '../../machinery/index.ts';
 import { ignoringAbsence } from '../refusals.ts';
 import { namespaces, pods } from '../resources.ts';
 import { deletionConditions } from './conditions.ts';
@@ -63,7 +62,7 @@ export function namespaceController(context: PlatformContext): Controller {
 
   async function writeStatus(namespace: Namespace, conditions: Condition[]): Promise<Namespace> {
     const status = { ...namespace.status, phase: 'Terminating', conditions };
-    if (sameJson(namespace.status, status)) return namespace;
+    if (equalJson(namespace.status, status)) return namespace;
     return client.update(namespaces, { ...namespace, status }, { subresource: 'status' });
   }
 

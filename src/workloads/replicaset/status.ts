@@ -1,7 +1,5 @@
-import type { Condition } from '../../machinery/index.ts';
-import { sameJson } from '../equal.ts';
+import { type Condition, equalJson, timestamp } from '../../machinery/index.ts';
 import { availableIn, isReady } from '../pods.ts';
-import { timestamp } from '../time.ts';
 import type { Pod, ReplicaSet, ReplicaSetStatus } from '../types.ts';
 
 /** What the status of a ReplicaSet should be, from its active pods and the error of the last attempt to change them. */
@@ -29,7 +27,7 @@ export function replicaSetStatus(
 }
 
 export function isSameStatus(a: ReplicaSetStatus | undefined, b: ReplicaSetStatus): boolean {
-  return a !== undefined && sameJson(withoutZeros(a), withoutZeros(b));
+  return a !== undefined && equalJson(withoutZeros(a), withoutZeros(b));
 }
 
 /** Servers may keep a count of zero that another leaves out. */

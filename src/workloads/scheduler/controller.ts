@@ -1,8 +1,7 @@
 import { type Controller, createController, type PlatformContext } from '../../client/index.ts';
-import { isReason, type KubeObject, keyOf, resourcePath } from '../../machinery/index.ts';
+import { isReason, type KubeObject, keyOf, resourcePath, timestamp } from '../../machinery/index.ts';
 import { isFinished } from '../pods.ts';
 import { nodes, pods } from '../resources.ts';
-import { timestamp } from '../time.ts';
 import type { Node, Pod } from '../types.ts';
 import { createCluster } from './cluster.ts';
 import { place } from './place.ts';
@@ -21,6 +20,7 @@ export function scheduler(context: PlatformContext): Controller {
   const nodeInformer = informers.for(nodes);
   const unschedulable = new Set<string>();
   let detach: (() => void)[] = [];
+  let stopped = false;
 
   function retryUnschedulable(): void {
     for (const key of unschedulable) controller.enqueue(key);
@@ -103,9 +103,12 @@ export function scheduler(context: PlatformContext): Controller {
         }),
       ];
       // No pod is refused before the nodes are known.
-      void nodeInformer.synced.then(controller.start);
+      void nodeInformer.synced.then(() => {
+        if (!stopped) controller.start();
+      });
     },
     async stop() {
+      stopped = true;
       for (const end of detach) end();
       await controller.stop();
     },
