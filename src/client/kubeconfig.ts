@@ -21,7 +21,9 @@ export async function loadKubeconfig(path: string, context?: string): Promise<Ku
   const fail = (what: string): never => {
     throw new Error(`kubeconfig ${path}: ${what}`);
   };
-  const text = await readFile(path, 'utf8').catch((error: unknown) => fail(`cannot be read: ${error instanceof Error ? error.message : String(error)}`));
+  const text = await readFile(path, 'utf8').catch((error: unknown) =>
+    fail(`cannot be read: ${error instanceof Error ? error.message : String(error)}`),
+  );
   const config = parseConfig(text, fail);
   const name = context ?? textOf(config, 'current-context') ?? fail('has no current-context; name a context');
   const chosen = named(config, 'contexts', name, 'context', fail);
