@@ -30,7 +30,9 @@ export const examineAny: Examine = async (object) => {
   );
   const since = failed?.lastTransitionTime ?? object.metadata.creationTimestamp;
   const text = oneLine(message) || `${nameOf(object)} is not ready`;
-  return { faults: [{ at: object, rank: rank.summary, problem: text, fixer: fixerOf(text), since }] };
+  const field = /^(spec(?:\.\w+|\[\d+\])+): /.exec(text)?.[1];
+  const path = field === undefined ? {} : { path: pathSteps(field) };
+  return { faults: [{ at: object, rank: rank.summary, problem: text, fixer: fixerOf(text), since, ...path }] };
 };
 
 function fixerOf(message: string): Fixer {
@@ -56,7 +58,7 @@ function nodeFaults(instance: KubeObject): Fault[] {
 
 /** A composed resource that the API server refused; its field is traced as if the resource were there. */
 function refusedNode(instance: KubeObject, id: string, message: string, since: string | undefined): Fault {
-  const base = { rank: rank.root, problem: `${id} cannot be made: ${message}`, since };
+  const base = { rank: rank.refusal, problem: `${id} cannot be made: ${message}`, since };
   const unset = /^schema\.((?:spec|metadata)\.[\w.]+) is not set/.exec(message)?.[1];
   if (unset !== undefined) {
     const remedy = (field: string | undefined) => (field === undefined ? undefined : `set ${field}`);

@@ -103,16 +103,34 @@ async function crashFault(at: ContainerCase, state: readonly string[]): Promise<
     if (limit === undefined) return { ...base, problem, fixer: 'platform' };
     return { ...base, problem, remedy, path: [...path, 'resources', 'limits', 'memory'] };
   }
-  const killed = await eventsAbout(pod, source, ['Killing']);
-  if (code === 137 || code === 143) {
-    const probe = killed.find((event) => event.message.includes(name) && /liveness|startup/.test(event.message));
-    if (probe) return probeFault(at, /startup/.test(probe.message) ? 'startup' : 'liveness', probe.message, since);
-  }
+  const probed = await killedByProbe(at, textAt(status, [...state, 'finishedAt']));
+  if (probed) return probeFault(at, probed.which, probed.message, since);
   const times = restarts > 1 ? ` (${restarts} times)` : '';
   const exit = code === undefined ? 'keeps ending' : `ended with exit code ${code}${times}`;
   const hint = code === 0 ? ', but it should keep running' : '';
   const problem = `the program in container ${name} ${exit}${hint}`;
   return { ...base, problem, detail: () => lastWords(at, state) };
+}
+
+/** The liveness or startup probe for which a container was ended, if that is why it ended; its exit code cannot tell. */
+async function killedByProbe(
+  { pod, source, name }: ContainerCase,
+  finishedAt: string | undefined,
+): Promise<{ which: string; message: string } | undefined> {
+  const grace = numberAt(pod.spec, ['terminationGracePeriodSeconds']) ?? 30;
+  // Times in a status are whole seconds.
+  const earliestKill = (Date.parse(finishedAt ?? '') || 0) - (grace + 1) * 1000;
+  const events = await eventsAbout(pod, source, ['Killing', 'Unhealthy']);
+  const kill = events.find(
+    ({ reason, message, last }) =>
+      reason === 'Killing' && message.includes(name) && /liveness|startup/.test(message) && last >= earliestKill,
+  );
+  if (!kill) return undefined;
+  const which = /startup/.test(kill.message) ? 'startup' : 'liveness';
+  const failure = events.find(
+    ({ reason, message }) => reason === 'Unhealthy' && message.toLowerCase().startsWith(which),
+  );
+  return { which, message: failure?.message ?? kill.message };
 }
 
 /** What a container wrote last, or left as its termination message. */
@@ -129,13 +147,16 @@ async function lastWords({ source, pod, name, status }: ContainerCase, state: re
 async function probeFindings(at: ContainerCase): Promise<Findings> {
   const unhealthy = await eventsAbout(at.pod, at.source, ['Unhealthy']);
   const began = Date.parse(textAt(at.status, ['state', 'running', 'startedAt']) ?? '') || 0;
-  const probes = unhealthy.filter((event) => event.last >= began);
-  const [failed] = probes;
-  if (failed === undefined || isStarting(at, began, failed.last)) {
-    return { faults: [], waiting: `waiting for container ${at.name} to become ready` };
-  }
+  const before = Date.parse(textAt(at.status, ['lastState', 'terminated', 'startedAt']) ?? '') || began;
+  const [failed] = unhealthy.filter((event) => event.last >= before);
+  const waiting = `waiting for container ${at.name} to become ready`;
+  if (failed === undefined) return { faults: [], waiting };
   const which = /^(readiness|liveness|startup)/i.exec(failed.message)?.[1]?.toLowerCase() ?? 'readiness';
-  return { faults: [probeFault(at, which, failed.message, failed.since)] };
+  const fault = probeFault(at, which, failed.message, failed.since);
+  // What failed in the run before as well is no longer starting.
+  if (before === began && isStarting(at, began, failed.last))
+    return { faults: [], waiting: `${waiting}: ${fault.problem}` };
+  return { faults: [fault] };
 }
 
 /** Within its first failures a probe only says that the program is not up yet. */

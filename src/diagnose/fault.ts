@@ -11,6 +11,8 @@ export const rank = {
   reference: 25,
   /** The very thing that went wrong. */
   root: 30,
+  /** The server refused the newest wish: what is there now follows an older one. */
+  refusal: 35,
   /** The object is being deleted: nothing else matters any more. */
   deletion: 40,
 } as const;

@@ -164,5 +164,5 @@ const progressReasons = /progress|creating|pending|waiting|notready|installing|r
 
 function isProgress(condition: Condition, state: string | undefined): boolean {
   if (state === 'IN_PROGRESS' || state === 'DELETING' || condition.status === 'Unknown') return true;
-  return state !== 'ERROR' && progressReasons.test(condition.reason ?? '');
+  return state !== 'ERROR' && state !== 'Inactive' && progressReasons.test(condition.reason ?? '');
 }

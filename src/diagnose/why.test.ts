@@ -140,11 +140,15 @@ describe('diagnose', () => {
           fields: [`spec.${path.at(-1)}.of.${child.metadata.labels?.['kro.run/node-id']}`],
         }),
       };
-      expect(await why(refused, [], { provenance })).toMatchObject({
+      const answer = {
         object: 'Deployment/silly-demo',
         field: 'spec.replicas.of.deployment',
         fixableBy: 'developer',
-      });
+      };
+      expect(await why(refused, [], { provenance })).toMatchObject(answer);
+      // What is still there of an older wish may suffer from something of its own: that is not what to fix first.
+      const { all } = app({ ...wrongImage, owner: refused });
+      expect(await why(refused, all, { provenance })).toMatchObject(answer);
     });
   });
 
@@ -292,12 +296,74 @@ describe('diagnose', () => {
     expect(await why(deployment, [...all, event(pod, 'Unhealthy', message)])).toMatchObject({
       healthy: false,
       fixableBy: null,
-      cause: 'not ready yet: waiting for container main to become ready',
+      cause:
+        'not ready yet: waiting for container main to become ready: the readiness probe of container main (port 9999/healthz) fails: connect ECONNREFUSED',
     });
     expect(await why(deployment, [...all, event(pod, 'Unhealthy', message, '2024-05-01T10:03:00Z')])).toMatchObject({
       cause:
         'the readiness probe of container main (port 9999/healthz) fails: connect ECONNREFUSED: change spec.template.spec.containers[0].readinessProbe.httpGet.port, or the program',
       since: at,
+    });
+  });
+
+  it('blames the probe for a program that was ended because of it, whatever its exit code', async () => {
+    const { deployment, pod, all } = app({
+      container: { livenessProbe: { httpGet: { path: '/', port: 9090 } } },
+      containerStatus: {
+        ...waiting('CrashLoopBackOff', 'back-off 10s restarting failed container'),
+        lastState: { terminated: { exitCode: 0, reason: 'Completed', finishedAt: later } },
+        restartCount: 2,
+      },
+    });
+    const events = [
+      event(pod, 'Unhealthy', 'Liveness probe failed: connect ECONNREFUSED'),
+      event(pod, 'Killing', 'Container main failed liveness probe, will be restarted'),
+    ];
+    expect(await why(deployment, [...all, ...events])).toMatchObject({
+      cause: expect.stringContaining('the liveness probe of container main (port 9090/) fails: connect ECONNREFUSED'),
+      field: 'spec.template.spec.containers[0].livenessProbe.httpGet.port',
+    });
+    expect((await why(deployment, all)).cause).toContain('ended with exit code 0');
+  });
+
+  it('gives a program that was restarted for a probe no new time to start', async () => {
+    const { deployment, pod, all } = app({
+      container: { readinessProbe: { httpGet: { path: '/', port: 9090 } } },
+      containerStatus: {
+        state: { running: { startedAt: later } },
+        lastState: { terminated: { exitCode: 0, startedAt: at, finishedAt: later } },
+        restartCount: 1,
+      },
+    });
+    const failing = event(pod, 'Unhealthy', 'Readiness probe failed: connect ECONNREFUSED');
+    expect(await why(deployment, [...all, failing])).toMatchObject({ healthy: false, fixableBy: 'developer' });
+  });
+
+  it('leaves out what the pods of an earlier version suffer from', async () => {
+    const revision = 'deployment.kubernetes.io/revision';
+    const { deployment, all } = app(wrongImage);
+    const with2 = { ...deployment, metadata: { ...deployment.metadata, annotations: { [revision]: '2' } } };
+    const marked = (number: string) =>
+      all.map((object) => {
+        if (object.kind === 'Deployment') return with2;
+        if (object.kind !== 'ReplicaSet') return object;
+        return { ...object, metadata: { ...object.metadata, annotations: { [revision]: number } } };
+      });
+    expect((await why(with2, marked('2'))).cause).toContain('does not exist');
+    expect((await why(with2, marked('1'))).cause).not.toContain('does not exist');
+  });
+
+  it('names the field of a definition that is refused', async () => {
+    const message =
+      'spec.schema.kind: Application of kro.run is defined by ResourceGraphDefinition/application already';
+    const conditions = [{ type: 'Ready', status: 'False', reason: 'NotReady', message }];
+    const definition = make('kro.run/v1alpha1', 'ResourceGroup', 'application', {
+      status: { state: 'Inactive', conditions },
+    });
+    expect(await why(definition, [definition])).toMatchObject({
+      healthy: false,
+      field: 'spec.schema.kind',
+      fixableBy: 'developer',
     });
   });
 

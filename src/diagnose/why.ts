@@ -7,8 +7,9 @@ import { examinePod } from './pod-faults.ts';
 import type { Provenance } from './provenance.ts';
 import { related } from './related.ts';
 import { sample } from './sample.ts';
-import { nameOf, numberAt, oneLine } from './status.ts';
+import { nameOf, oneLine } from './status.ts';
 import type { Diagnosis, Fixer, ObjectSource } from './types.ts';
+import { createCurrency } from './versions.ts';
 import { examineClaim, examineWorkload } from './workload-faults.ts';
 
 export interface DiagnoseInput {
@@ -36,9 +37,11 @@ export async function diagnose(input: DiagnoseInput): Promise<Diagnosis> {
   const faults: Fault[] = [];
   const waits: Waiting[] = [];
   const seen = new Set<string>();
+  const isCurrent = createCurrency(source);
   let level: readonly KubeObject[] = [object];
   while (level.length > 0 && seen.size < maxObjects) {
-    const candidates = level.filter((candidate) => candidate === object || isCurrent(candidate));
+    const current = await Promise.all(level.map(async (each) => each === object || isCurrent(each)));
+    const candidates = level.filter((_, index) => current[index]);
     const fresh = sample(candidates)
       .filter((candidate) => isNew(candidate, seen))
       .slice(0, maxObjects);
@@ -65,13 +68,6 @@ function isNew(object: KubeObject, seen: Set<string>): boolean {
   if (seen.has(id)) return false;
   seen.add(id);
   return true;
-}
-
-/** Left out: what is on its way out, and the ReplicaSets of earlier versions. */
-function isCurrent(object: KubeObject): boolean {
-  if (object.metadata.deletionTimestamp) return false;
-  const isEmpty = numberAt(object.spec, ['replicas']) === 0 && (numberAt(object.status, ['replicas']) ?? 0) === 0;
-  return object.kind !== 'ReplicaSet' || !isEmpty;
 }
 
 const examiners: Record<string, Examine> = {
