@@ -241,7 +241,7 @@ describe('a changed or removed definition', () => {
     );
     await kubectl('apply -f -', { input: definition.replace('${service.metadata.name}', '${servce.metadata.name}') });
     await eventually('the refusal', async () => (await kubectl('get rgd service-thing -o yaml')).includes('servce'));
-    expect(await kubectl('-n changes get thing silly-demo -o jsonpath={.status.state}')).toBe('ACTIVE');
+    await kubectl('-n changes wait thing/silly-demo --for=jsonpath={.status.state}=ACTIVE --timeout=30s');
     await kubectl('apply -f -', { input: definition });
   });
 
