@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type ApiServer, startApiServer, writePrivateFile } from '../apiserver/index.ts';
-import { type Capability, type Controller, createClient, createPlatformContext } from '../client/index.ts';
+import { type Capability, type Client, createClient, createPlatformContext } from '../client/index.ts';
 import { compose } from '../compose/index.ts';
 import { resourceOf } from '../machinery/index.ts';
 import { chooseRuntime, type NodeAgent, type RuntimeChoice, reserveNetwork, startNode } from '../node/index.ts';
@@ -31,77 +31,68 @@ export interface Platform {
  */
 export async function startPlatform(configuration: Configuration, log: Logger): Promise<Platform> {
   const { dataDir, bindAddress } = configuration;
-  const stops: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const one of stops.splice(0).reverse()) await one();
-  };
+  const running = new AsyncDisposableStack();
   try {
     const runtime = await chooseRuntime(configuration.runtime as RuntimeChoice);
     const network = runtime.name === 'linux' ? await reserveNetwork({ dataDir }) : undefined;
-    if (network) stops.push(() => network.release());
-    const api = await startApiServer({
-      dataDir,
-      port: wanted(configuration.securePort, usualPorts.api),
-      bindAddress,
-      serviceClusterIpRange: configuration.serviceClusterIpRange ?? network?.serviceCidr,
-      tokenAuthFile: configuration.tokenAuthFile,
-      authorizationMode: configuration.authorizationMode,
-      clientCaFile: configuration.clientCaFile,
-      log: log.child({ room: 'apiserver' }),
-    });
-    stops.push(() => api.stop());
+    running.defer(async () => network?.release());
+
+    const api = await startEmbeddedApi(configuration, network?.serviceCidr, log);
+    running.defer(() => api.stop());
     insist('--secure-port', configuration.securePort, api.port);
     const kubeconfig = join(dataDir, 'kubeconfig');
     writePrivateFile(kubeconfig, api.adminKubeconfig());
 
     const context = createPlatformContext(createClient(api.transport()), log);
-    stops.push(() => context.stop());
+    running.defer(() => context.stop());
     const images = await openImageStore(join(dataDir, 'images'));
-    const node = await startNode({
-      context,
-      images,
-      dataDir,
-      runtime,
-      network,
-      bindAddress,
-      ingressPort: wanted(configuration.appsPort, usualPorts.apps),
-      apiServer: { host: bindAddress, port: api.port },
-    });
-    api.connectNode(node.name, node);
-    stops.push(() => node.stop());
+    const ingressPort = configuration.appsPort ?? usualPorts.apps;
+    const apiServer = { host: bindAddress, port: api.port };
+    const node = await startNode({ context, images, dataDir, runtime, network, bindAddress, ingressPort, apiServer });
+    running.defer(() => node.stop());
     insist('--apps-port', configuration.appsPort, Number(new URL(node.appsUrl).port));
+    api.connectNode(node.name, node);
 
-    for (const { crds } of capabilities) {
-      const resource = resourceOf('apiextensions.k8s.io/v1', 'CustomResourceDefinition');
-      await Promise.all(
-        crds.map((crd) => context.client.apply(resource, crd, { fieldManager: 'homeport', force: true })),
-      );
-    }
-    const controllers: Controller[] = [
+    await installKinds(context.client);
+    const controllers = [
       ...workloadControllers(context, { caPem: api.caPem, apiAddress: network?.gateway, apiPort: api.port }),
       ...capabilities.flatMap((capability) => capability.controllers(context)),
     ];
     for (const controller of controllers) controller.start();
-    stops.push(async () => {
-      await Promise.all(controllers.map((controller) => controller.stop()));
-    });
-    return {
-      api,
-      node,
-      kubeconfig,
-      capabilities: capabilities.map(({ name }) => name),
-      stop,
-    };
+    running.defer(async () => void (await Promise.all(controllers.map((controller) => controller.stop()))));
+
+    const names = capabilities.map(({ name }) => name);
+    return { api, node, kubeconfig, capabilities: names, stop: () => running.disposeAsync() };
   } catch (error) {
-    await stop();
+    await running.disposeAsync();
     throw error;
   }
 }
 
-const wanted = (port: number | undefined, usual: number): number => port ?? usual;
+function startEmbeddedApi(
+  configuration: Configuration,
+  freeServiceRange: string | undefined,
+  log: Logger,
+): Promise<ApiServer> {
+  const { dataDir, bindAddress, securePort, serviceClusterIpRange } = configuration;
+  const { tokenAuthFile, authorizationMode, clientCaFile } = configuration;
+  return startApiServer({
+    ...{ dataDir, bindAddress, tokenAuthFile, authorizationMode, clientCaFile },
+    port: securePort ?? usualPorts.api,
+    serviceClusterIpRange: serviceClusterIpRange ?? freeServiceRange,
+    log: log.child({ room: 'apiserver' }),
+  });
+}
+
+/** Applies the kinds of every capability, as they are in this version. */
+async function installKinds(client: Client): Promise<void> {
+  const resource = resourceOf('apiextensions.k8s.io/v1', 'CustomResourceDefinition');
+  const crds = capabilities.flatMap((capability) => capability.crds);
+  await Promise.all(crds.map((crd) => client.apply(resource, crd, { fieldManager: 'homeport', force: true })));
+}
 
 /** A port that was asked for by number must be that one: whoever asked relies on it. */
 function insist(flag: string, asked: number | undefined, got: number): void {
-  if (asked && asked !== got)
-    throw new Error(`${flag} ${asked}: that port is taken; leave the flag out to take a free one`);
+  if (!asked || asked === got) return;
+  throw new Error(`${flag} ${asked}: that port is taken; leave the flag out to take a free one`);
 }
