@@ -134,27 +134,23 @@ describe('what it says', () => {
   });
 });
 
+/** What makes kubectl come without the kubeconfig and its certificate. */
+const stranger = ({ status }: TestHomeport): string[] => [
+  ...['--kubeconfig', '/dev/null', '--server', status.api, '--insecure-skip-tls-verify'],
+];
+
 describe('who may come in', () => {
   test('only with the certificate in a kubeconfig of mode 0600, only over loopback', async () => {
-    const { status } = await start('--runtime', 'simulated');
+    const instance = await start('--runtime', 'simulated');
+    const { status } = instance;
     expect(statSync(status.kubeconfig).mode & 0o777).toBe(0o600);
     const { port } = new URL(status.api);
     const others = Object.values(networkInterfaces())
       .flatMap((addresses) => addresses ?? [])
       .filter(({ internal, family }) => !internal && family === 'IPv4');
     for (const { address } of others) await expect(reach(address, Number(port))).rejects.toThrow('ECONNREFUSED');
-    const anonymous = await running[0]?.tryKubectl([
-      '--kubeconfig',
-      '/dev/null',
-      '--server',
-      status.api,
-      '--insecure-skip-tls-verify',
-      'get',
-      'ns',
-      '--token',
-      'wrong',
-    ]);
-    expect(anonymous?.stderr).toMatch(/Unauthorized|must be logged in/);
+    const anonymous = await instance.tryKubectl([...stranger(instance), 'get', 'ns', '--token', 'wrong']);
+    expect(anonymous.stderr).toMatch(/Unauthorized|must be logged in/);
   });
 
   test('a token file and an authorization mode, as kube-apiserver reads them', async () => {
@@ -168,15 +164,7 @@ describe('who may come in', () => {
       '--service-cluster-ip-range',
       '10.111.0.0/24',
     );
-    const ali = [
-      '--kubeconfig',
-      '/dev/null',
-      '--server',
-      instance.status.api,
-      '--insecure-skip-tls-verify',
-      '--token',
-      'sesame',
-    ];
+    const ali = [...stranger(instance), '--token', 'sesame'];
     const who = await instance.kubectl([...ali, 'auth', 'whoami', '-o', 'json']);
     expect(JSON.parse(who)).toMatchObject({
       status: { userInfo: { username: 'ali', uid: '42', groups: ['thieves', 'readers', 'system:authenticated'] } },
@@ -200,15 +188,7 @@ describe('who may come in', () => {
       '--authorization-mode',
       'AlwaysAllow',
     );
-    const ali = [
-      '--kubeconfig',
-      '/dev/null',
-      '--server',
-      instance.status.api,
-      '--insecure-skip-tls-verify',
-      '--token',
-      'sesame',
-    ];
+    const ali = [...stranger(instance), '--token', 'sesame'];
     await instance.kubectl([...ali, 'create', 'namespace', 'cave']);
   });
 
@@ -216,18 +196,7 @@ describe('who may come in', () => {
     await writeForeignCertificates(dataDir);
     const instance = await start('--runtime', 'simulated', '--client-ca-file', join(dataDir, 'ca.crt'));
     const ada = ['--client-certificate', join(dataDir, 'ada.crt'), '--client-key', join(dataDir, 'ada.key')];
-    const who = await instance.kubectl([
-      '--kubeconfig',
-      '/dev/null',
-      '--server',
-      instance.status.api,
-      '--insecure-skip-tls-verify',
-      ...ada,
-      'auth',
-      'whoami',
-      '-o',
-      'json',
-    ]);
+    const who = await instance.kubectl([...stranger(instance), ...ada, 'auth', 'whoami', '-o', 'json']);
     expect(JSON.parse(who)).toMatchObject({
       status: { userInfo: { username: 'ada', groups: ['engineers', 'system:authenticated'] } },
     });

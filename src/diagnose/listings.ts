@@ -117,7 +117,8 @@ function distinct(objects: readonly KubeObject[]): KubeObject[] {
   return [...byUid.values()];
 }
 
-function indexByOwner(objects: readonly KubeObject[]): Map<string, KubeObject[]> {
+/** Objects by the uid of each of their owners. */
+export function indexByOwner(objects: readonly KubeObject[]): Map<string, KubeObject[]> {
   const byOwner = new Map<string, KubeObject[]>();
   for (const object of objects) {
     for (const { uid } of object.metadata.ownerReferences ?? []) {

@@ -1,18 +1,12 @@
 import type { KubeObject } from '../machinery/index.ts';
+import { indexByOwner } from './listings.ts';
 import type { ObjectSource } from './types.ts';
 
 /** A source over a list of objects, for tests: Events among them are found by the uid they are about. */
 export function memorySource(objects: readonly KubeObject[]): ObjectSource {
   const ofKind = (apiVersion: string, kind: string) =>
     objects.filter((object) => object.apiVersion === apiVersion && object.kind === kind);
-  const byOwner = new Map<string, KubeObject[]>();
-  for (const object of objects) {
-    for (const { uid } of object.metadata.ownerReferences ?? []) {
-      const owned = byOwner.get(uid);
-      if (owned) owned.push(object);
-      else byOwner.set(uid, [object]);
-    }
-  }
+  const byOwner = indexByOwner(objects);
   return {
     get: async (apiVersion, kind, { name, namespace }) =>
       ofKind(apiVersion, kind).find(

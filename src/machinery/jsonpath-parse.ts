@@ -103,21 +103,27 @@ function parseBracket(inside: string, source: string): JsonPathStep {
   };
 }
 
-/** Splits at a separator that is not inside quotes. */
-function splitOutsideQuotes(text: string, separator: string): string[] {
-  const parts: string[] = [];
+/** The positions of a text that are not inside quotes, quotes themselves left out. */
+function* outsideQuotes(text: string): Generator<number> {
   let quote = '';
-  let start = 0;
   for (let at = 0; at < text.length; at++) {
     const char = text[at] ?? '';
     if (quote !== '') {
       if (char === '\\') at++;
       else if (char === quote) quote = '';
     } else if (char === "'" || char === '"') quote = char;
-    else if (char === separator) {
-      parts.push(text.slice(start, at));
-      start = at + 1;
-    }
+    else yield at;
+  }
+}
+
+/** Splits at a separator that is not inside quotes. */
+function splitOutsideQuotes(text: string, separator: string): string[] {
+  const parts: string[] = [];
+  let start = 0;
+  for (const at of outsideQuotes(text)) {
+    if (text[at] !== separator) continue;
+    parts.push(text.slice(start, at));
+    start = at + 1;
   }
   return [...parts, text.slice(start)];
 }
@@ -138,14 +144,9 @@ function parseFilter(text: string, source: string): Filter {
 }
 
 function operatorPosition(text: string): number {
-  let quote = '';
-  for (let at = 0; at < text.length; at++) {
-    const char = text[at] ?? '';
-    if (quote !== '') {
-      if (char === '\\') at++;
-      else if (char === quote) quote = '';
-    } else if (char === "'" || char === '"') quote = char;
-    else if (char === '<' || char === '>' || ((char === '=' || char === '!') && text[at + 1] === '=')) return at;
+  for (const at of outsideQuotes(text)) {
+    const char = text[at];
+    if (char === '<' || char === '>' || ((char === '=' || char === '!') && text[at + 1] === '=')) return at;
   }
   return -1;
 }

@@ -1,7 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startTime } from './process.ts';
+import { startTime } from '../../host/index.ts';
 import { runTool } from './shell.ts';
 
 /** The part of this machine's network that one instance of Homeport has for itself. */

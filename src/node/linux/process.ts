@@ -1,18 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 
-/** A process's start time in clock ticks since boot: with the id it names a process for good. undefined when it is gone. */
-export function startTime(pid: number): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The command's name may hold anything: count from its closing parenthesis. A zombie (Z) has ended.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? undefined : fields[19];
-  } catch {
-    return undefined; // No such process.
-  }
-}
-
 /** Sends a signal; a process that has ended already is as good as signalled. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): void {
   try {

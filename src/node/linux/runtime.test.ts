@@ -4,9 +4,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startTime } from '../../host/index.ts';
 import { chooseRuntime } from '../detect.ts';
 import type { Sandbox } from '../runtime.ts';
-import { startTime } from './process.ts';
 import { containerSpec, execute, makeDataDir, runToEnd, startRuntime } from './runtime.testing.ts';
 
 const { name } = await chooseRuntime('auto');

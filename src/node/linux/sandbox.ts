@@ -4,10 +4,10 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
+import { startTime } from '../../host/index.ts';
 import { removeTree } from '../remove-tree.ts';
 import type { RunningContainer, Sandbox, SandboxSpec } from '../runtime.ts';
 import { type ContainerHost, startContainer } from './container.ts';
-import { startTime } from './process.ts';
 import { quote, runTool, spawnTool } from './shell.ts';
 
 /** What a sandbox needs from the instance. */

@@ -2,9 +2,10 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { mkdir, readdir, readFile, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { startTime } from '../../host/index.ts';
 import { removeTree } from '../remove-tree.ts';
 import { removeGroup } from './cgroup.ts';
-import { signalProcess, startTime } from './process.ts';
+import { signalProcess } from './process.ts';
 
 /** Where the linux runtime of one data folder keeps its things. */
 export interface RuntimeState {

@@ -1,0 +1,2 @@
+export { lockHolder, takeLock } from './lock.ts';
+export { startTime } from './process.ts';
