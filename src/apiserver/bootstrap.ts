@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { KubeObject } from '../machinery/index.ts';
+import { type KubeObject, timestamp } from '../machinery/index.ts';
 import { parseServiceRange } from './admission/service-range.ts';
 import { bootstrapRbac } from './auth/bootstrap-rbac.ts';
 import type { Core } from './core.ts';
-import { timestamp } from './time.ts';
 
 const SYSTEM_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
 

@@ -8,15 +8,8 @@ import {
 import type { KubeObject } from '../machinery/index.ts';
 import { type Catalog, createCatalog, definitionResources } from './catalog.ts';
 import { conditionsIn } from './conditions.ts';
-import {
-  compileDefinition,
-  crdNameOf,
-  type Definition,
-  nameOfDefinition,
-  objectAt,
-  resourceOfSchema,
-} from './definition.ts';
-import { DefinitionError } from './definition-error.ts';
+import { crdNameOf, type Definition, nameOfDefinition, objectAt, resourceOfSchema, tryCompile } from './definition.ts';
+import type { DefinitionError } from './definition-error.ts';
 import { type DefinitionProgress, definitionStatus, queueKey, splitQueueKey } from './definition-status.ts';
 import { isEstablished, resourceOfCrd } from './kinds.ts';
 import {
@@ -213,15 +206,6 @@ function crdNameOfSource(source: KubeObject): string | undefined {
 function byAge(a: KubeObject, b: KubeObject): number {
   const age = (object: KubeObject) => object.metadata.creationTimestamp ?? '';
   return age(a).localeCompare(age(b)) || nameOfDefinition(a).localeCompare(nameOfDefinition(b));
-}
-
-function tryCompile(source: KubeObject): Definition | DefinitionError {
-  try {
-    return compileDefinition(source);
-  } catch (error) {
-    if (error instanceof DefinitionError) return error;
-    throw error;
-  }
 }
 
 /** An Event when a definition breaks, or breaks otherwise than before. */

@@ -97,6 +97,16 @@ export function compileDefinition(source: KubeObject): Definition {
   return { source, resource, crd, nodes, levels: levels ?? [], status };
 }
 
+/** The definition, or what is wrong with it. */
+export function tryCompile(source: KubeObject): Definition | DefinitionError {
+  try {
+    return compileDefinition(source);
+  } catch (error) {
+    if (error instanceof DefinitionError) return error;
+    throw error;
+  }
+}
+
 /** The name of a resource's CRD: 'applications.kro.run'. */
 export function crdNameOf(resource: Resource): string {
   return groupResource(resource);

@@ -1,7 +1,7 @@
 import type { Client } from '../client/index.ts';
 import type { Provenance, Trace, TraceInput } from '../diagnose/index.ts';
 import { CelError, type CelProgram, groupOf, type KubeObject } from '../machinery/index.ts';
-import { compileDefinition, type Definition, type Node, objectAt, resourceOfSchema } from './definition.ts';
+import { type Definition, type Node, objectAt, resourceOfSchema, tryCompile } from './definition.ts';
 import { DefinitionError } from './definition-error.ts';
 import { DEFINITION_NAME_LABEL, definitions, NODE_LABEL, resourceGroups } from './names.ts';
 import { programsIn, renderPart, type Template } from './template.ts';
@@ -15,13 +15,15 @@ export type DefinitionGetter = (instance: KubeObject, child: KubeObject) => Prom
  */
 export function createProvenance(client: Client): Provenance {
   let sources: Promise<KubeObject[]> | undefined;
-  const compiled = new Map<KubeObject, Definition | undefined>();
+  const compiled = new Map<KubeObject, Definition | DefinitionError>();
   return provenanceOf(async (instance, child) => {
     sources ??= readDefinitions(client);
     const source = sourceOf(await sources, instance, child);
     if (!source) return undefined;
-    if (!compiled.has(source)) compiled.set(source, tryCompile(source));
-    return compiled.get(source);
+    const definition = compiled.get(source) ?? tryCompile(source);
+    compiled.set(source, definition);
+    // A broken definition reports itself on its own status; a trace just cannot go through it.
+    return definition instanceof DefinitionError ? undefined : definition;
   });
 }
 
@@ -56,16 +58,6 @@ function sourceOf(sources: readonly KubeObject[], instance: KubeObject, child: K
   });
   const name = child.metadata.labels?.[DEFINITION_NAME_LABEL];
   return candidates.find((source) => source.metadata.name === name) ?? candidates[0];
-}
-
-function tryCompile(source: KubeObject): Definition | undefined {
-  try {
-    return compileDefinition(source);
-  } catch (error) {
-    // A broken definition reports itself on its own status; a trace just cannot go through it.
-    if (error instanceof DefinitionError) return undefined;
-    throw error;
-  }
 }
 
 /**

@@ -95,11 +95,6 @@ export function plainText(text: string): string {
     .replace(/[\p{Cc}\p{Bidi_Control}\u200B\uFEFF]/gu, '');
 }
 
-/** The order of two texts by their UTF-16 units, whatever the locale. */
-export function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
 /** True for a text with something in it. */
 export function isText(text: string): boolean {
   return text.trim() !== '';

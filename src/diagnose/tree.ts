@@ -1,7 +1,7 @@
-import type { KubeObject } from '../machinery/index.ts';
+import { compareText, type KubeObject } from '../machinery/index.ts';
 import { type Health, healthOf } from './health.ts';
 import { pointedTo } from './related.ts';
-import { compareText, nameOf } from './status.ts';
+import { nameOf } from './status.ts';
 import type { ObjectSource } from './types.ts';
 
 export interface TreeNode {

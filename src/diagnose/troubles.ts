@@ -1,9 +1,9 @@
 import type { Client } from '../client/index.ts';
-import { controllerOf, type KubeObject, type Resource } from '../machinery/index.ts';
+import { compareText, controllerOf, type KubeObject, type Resource } from '../machinery/index.ts';
 import { createListings } from './listings.ts';
 import type { Provenance } from './provenance.ts';
 import { listingSource } from './source.ts';
-import { compareText, nameOf } from './status.ts';
+import { nameOf } from './status.ts';
 import type { Diagnosis } from './types.ts';
 import { diagnose } from './why.ts';
 

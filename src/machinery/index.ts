@@ -60,6 +60,7 @@ export { checkStructural } from './structural-check.ts';
 export { applySchemaDefaults } from './structural-default.ts';
 export { pruneUnknown, strictDecodingError } from './structural-prune.ts';
 export { type ValidateOptions, validateSchema } from './structural-validate.ts';
+export { compareText } from './text.ts';
 export { timestamp } from './time.ts';
 export { builtinResources, resourceOf } from './types/builtin-resources.ts';
 export { decodeProtobuf } from './types/decode-protobuf.ts';

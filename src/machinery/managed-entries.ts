@@ -1,5 +1,6 @@
 import { decodeFieldsV1, encodeFieldsV1, type FieldSet, fieldSet, union } from './field-set.ts';
 import type { ManagedFieldsEntry } from './object.ts';
+import { compareText } from './text.ts';
 
 /** What one manager owns: a managedFields entry, read. */
 export interface Manager {
@@ -60,8 +61,6 @@ function encodeManager(manager: Manager): ManagedFieldsEntry {
     ...(subresource === undefined ? {} : { subresource }),
   };
 }
-
-const compareText = (a = '', b = ''): number => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Times are all RFC 3339 in UTC with whole seconds, so their text sorts as they do. */
 function compareManagers(a: Manager, b: Manager): number {

@@ -6,9 +6,9 @@ import {
   type KubeObject,
   notFound,
   objectKey,
+  timestamp,
 } from '../../machinery/index.ts';
 import type { ObjectReader } from '../contracts.ts';
-import { timestamp } from '../time.ts';
 import { fieldsOf, stringsOf } from './fields.ts';
 import type { BoundObject, IssueRequest, ServiceAccountTokens } from './service-account-tokens.ts';
 

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../machinery/index.ts';
+import { compareText, type KubeObject } from '../../machinery/index.ts';
 import type { ColumnDefinition, TablePrinter } from '../contracts.ts';
 import { since } from './age.ts';
 
@@ -70,8 +70,4 @@ export function formatSelector(selector: SelectorSpec | undefined): string {
 function labelTerms(labels: Readonly<Record<string, string>> | undefined): { key: string; text: string }[] {
   const entries = Object.entries(labels ?? {}).sort(([a], [b]) => compareText(a, b));
   return entries.map(([key, value]) => ({ key, text: `${key}=${value}` }));
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : Number(a > b);
 }

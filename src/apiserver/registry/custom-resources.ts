@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../machinery/index.ts';
+import { type KubeObject, timestamp } from '../../machinery/index.ts';
 import type { ChangeEvent } from '../cache/ring.ts';
 import type { Core } from '../core.ts';
 import { establishedStatus, servedResources } from '../crd/index.ts';
@@ -7,7 +7,6 @@ import { CLEANUP_FINALIZER } from '../rest/delete.ts';
 import { dropEmpty } from '../rest/metadata.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Decision } from '../store/store.ts';
-import { timestamp } from '../time.ts';
 import { customRegistration } from './registration.ts';
 
 const CRDS = { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' };

@@ -1,6 +1,5 @@
-import { applyServerSide, badRequest, isFields, type KubeObject } from '../../machinery/index.ts';
+import { applyServerSide, badRequest, isFields, type KubeObject, timestamp } from '../../machinery/index.ts';
 import type { Registration } from '../registry/registration.ts';
-import { timestamp } from '../time.ts';
 import { prepareCreate } from './create.ts';
 import { asObject } from './decode.ts';
 import { admitFields, checkKind, finishCreate, type UpdateScope, type Write } from './journey.ts';

@@ -1,10 +1,17 @@
-import { cloneJson, invalid, invalidValue, isReason, type KubeObject, notFound } from '../../machinery/index.ts';
+import {
+  cloneJson,
+  invalid,
+  invalidValue,
+  isReason,
+  type KubeObject,
+  notFound,
+  timestamp,
+} from '../../machinery/index.ts';
 import { selects } from '../cache/selection.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Decision, Key } from '../store/store.ts';
-import { timestamp } from '../time.ts';
 import { decodeOptionalObject } from './decode.ts';
 import { isReleased } from './journey.ts';
 import { checkPreconditions } from './metadata.ts';

@@ -12,6 +12,7 @@ import {
   type Schema,
   type StatusCause,
   strictDecodingError,
+  timestamp,
   trackUpdate,
   validateSchema,
 } from '../../machinery/index.ts';
@@ -19,7 +20,6 @@ import type { Core } from '../core.ts';
 import { crdWarnings } from '../crd/index.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Decision } from '../store/store.ts';
-import { timestamp } from '../time.ts';
 import {
   bumpGeneration,
   dropEmpty,

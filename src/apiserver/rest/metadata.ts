@@ -14,9 +14,9 @@ import {
   qualifiedNameErrors,
   requiredValue,
   type StatusCause,
+  timestamp,
 } from '../../machinery/index.ts';
 import type { Registration } from '../registry/registration.ts';
-import { timestamp } from '../time.ts';
 
 /** Consonants and digits that make no words (apimachinery util/rand). */
 const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';

@@ -1,7 +1,14 @@
-import { ApiError, badRequest, cloneJson, conflict, type KubeObject, notFound } from '../../machinery/index.ts';
+import {
+  ApiError,
+  badRequest,
+  cloneJson,
+  conflict,
+  type KubeObject,
+  notFound,
+  timestamp,
+} from '../../machinery/index.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
-import { timestamp } from '../time.ts';
 import { decodeObject } from './decode.ts';
 import { deleteOne } from './delete.ts';
 import { admitFields, checkKind, typeOf, type Write } from './journey.ts';
