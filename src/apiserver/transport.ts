@@ -40,6 +40,7 @@ export function createInProcessTransport(server: InProcess, user: UserInfo): Tra
       contentType: request.contentType ?? (request.method === 'PATCH' ? '' : 'application/json'),
       body: { value: request.body },
       warn: () => {},
+      annotate: () => {},
     };
   }
 

@@ -12,4 +12,8 @@ export interface AdmissionRequest {
   old: KubeObject | undefined;
   subresource?: string;
   dryRun: boolean;
+  /** Adds a Warning header to the answer. */
+  warn(text: string): void;
+  /** Adds an annotation to the request's audit event: 'pod-security.kubernetes.io/enforce-policy'. */
+  annotate(key: string, value: string): void;
 }

@@ -94,6 +94,7 @@ async function serveResource(
     contentType: mediaType(request.headers['content-type']),
     body: { bytes },
     warn: (text) => warnings.push(text),
+    annotate: () => {},
   };
   const outcome = await dispatch(edge.core, prepared);
   if (response.destroyed) {

@@ -120,6 +120,8 @@ export async function deleteOne(
       object: old,
       old,
       dryRun: options.dryRun,
+      warn: request.warn,
+      annotate: request.annotate,
     });
     const decision = deletion(old, current, options);
     removed = 'remove' in decision;

@@ -139,6 +139,8 @@ export function finishCreate(write: Write, object: KubeObject, applied?: Managed
     object,
     old: undefined,
     dryRun: query.dryRun,
+    warn: request.warn,
+    annotate: request.annotate,
   });
   served.strategy?.prepareForCreate?.(object);
   const errors = [...metadataErrors(object, registration), ...contentErrors(registration, object, undefined)];
@@ -177,6 +179,8 @@ export function finishUpdate(
     object,
     old,
     dryRun: query.dryRun,
+    warn: request.warn,
+    annotate: request.annotate,
     ...subresource,
   });
   if (scope === undefined || scope === 'scale') served.strategy?.prepareForUpdate?.(object, old);

@@ -19,6 +19,8 @@ export interface ApiRequest {
   readonly body: Body;
   /** Adds a Warning header to the answer. */
   warn(text: string): void;
+  /** Adds an annotation to the request's audit event. */
+  annotate(key: string, value: string): void;
 }
 
 /** What a handler answers, before anything is rendered: stored objects stay bytes until someone asks for more. */
