@@ -51,16 +51,24 @@ export interface GroupResource {
   resource: string;
 }
 
-/** What kube-apiserver's registry strategy does for a built-in kind, beyond its schema. All of it is pure. */
-export interface KindStrategy {
-  /** Fills in defaults, in place. Runs on every write before validation. */
-  applyDefaults?(object: KubeObject): void;
-  /** Errors of a new object or of a change, worded and attributed to fields as kube-apiserver does. */
-  validate?(object: KubeObject, old: KubeObject | undefined): StatusCause[];
-  /** Sets what a client may not choose on create (an initial status, say), in place. */
-  prepareForCreate?(object: KubeObject): void;
+/** What kube-apiserver's registry strategy does for an update of a built-in kind. All of it is pure. */
+export interface UpdateStrategy {
   /** Puts back what a client may not change, in place. metadata, status and generation are handled for every kind. */
   prepareForUpdate?(object: KubeObject, old: KubeObject): void;
+  /** Errors of a new object (`old` is undefined) or of a change, worded and attributed to fields as kube-apiserver does. */
+  validate?(object: KubeObject, old: KubeObject | undefined): StatusCause[];
+}
+
+/** What it does for a kind beyond its schema. */
+export interface KindStrategy extends UpdateStrategy {
+  /** Fills in defaults, in place. Runs on every write before validation. */
+  applyDefaults?(object: KubeObject): void;
+  /** Sets what a client may not choose on create (an initial status, say), in place. */
+  prepareForCreate?(object: KubeObject): void;
+  /** What a client should know about an object that is right (the Warning header). */
+  warnings?(object: KubeObject, old: KubeObject | undefined): string[];
+  /** What takes the place of the kind's own rules when a subresource is written: 'status', 'ephemeralcontainers', 'resize'. */
+  readonly subresources?: Readonly<Record<string, UpdateStrategy>>;
 }
 
 export interface ColumnDefinition {

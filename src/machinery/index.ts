@@ -67,3 +67,4 @@ export { decodeProtobuf } from './types/decode-protobuf.ts';
 export { convertEvent, storageGroup } from './types/events.ts';
 export { kindOfType, qualifiedTypeName, typeOfKind } from './types/facts.ts';
 export { builtinSchema, builtinSchemaByName, builtinTypeName } from './types/schema-graph.ts';
+export { isZero, zeroObject, zeroValuesOf } from './types/zero-values.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject, Schema } from '../../machinery/index.ts';
 import { pruneUnknown, validateSchema } from '../../machinery/index.ts';
-import { crdStrategy, crdWarnings, establishedStatus, servedResources } from './index.ts';
+import { crdStrategy, establishedStatus, servedResources } from './index.ts';
 
 const now = '2024-05-01T10:00:00Z';
 
@@ -169,7 +169,7 @@ describe('crdStrategy', () => {
     const rules = [{ rule: 'self == oldSelf', optionalOldSelf: true }, { rule: 'self.later()' }];
     const crd = withSchema({ type: 'object', properties: {}, 'x-kubernetes-validations': rules });
     expect(errorsOf(crd)).toEqual([]);
-    expect(crdWarnings(crd)).toEqual([
+    expect(crdStrategy.warnings?.(crd, undefined)).toEqual([
       'x-kubernetes-validations rule is stored but not enforced: optionalOldSelf is not supported yet',
       expect.stringContaining('x-kubernetes-validations rule is stored but not enforced: unknown function "later"'),
     ]);
@@ -177,7 +177,7 @@ describe('crdStrategy', () => {
 
   it('warns of formats that nobody enforces', () => {
     const crd = withSchema({ type: 'object', properties: { a: { type: 'string', format: 'colour' } } });
-    expect(crdWarnings(crd)).toEqual(['unrecognized format "colour"']);
+    expect(crdStrategy.warnings?.(crd, undefined)).toEqual(['unrecognized format "colour"']);
   });
 });
 

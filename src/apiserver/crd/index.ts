@@ -1,4 +1,4 @@
 /** CustomResourceDefinitions: what makes a valid one, what its status says, and the resources it serves. */
 export { establishedStatus } from './establish.ts';
 export { type CustomResource, servedResources } from './served.ts';
-export { crdStrategy, crdWarnings } from './strategy.ts';
+export { crdStrategy } from './strategy.ts';

@@ -1,4 +1,3 @@
-import type { KubeObject } from '../../machinery/index.ts';
 import type { KindStrategy } from '../contracts.ts';
 import { asDefinition, type DefinitionSpec } from './definition.ts';
 import { validateDefinition } from './validate.ts';
@@ -17,6 +16,7 @@ export const crdStrategy: KindStrategy = {
     }
   },
   validate: (object, old) => validateDefinition(asDefinition(object), old && asDefinition(old)),
+  warnings: (object) => warningsOf(asDefinition(object)),
 };
 
 function defaultNames(spec: DefinitionSpec): void {
@@ -24,9 +24,4 @@ function defaultNames(spec: DefinitionSpec): void {
   const { names } = spec;
   if (!names.singular && names.kind) names.singular = names.kind.toLowerCase();
   if (!names.listKind && names.kind) names.listKind = `${names.kind}List`;
-}
-
-/** What a client should be told about a CRD that is accepted: for the Warning header. */
-export function crdWarnings(crd: KubeObject): string[] {
-  return warningsOf(asDefinition(crd));
 }

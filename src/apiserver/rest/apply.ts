@@ -27,7 +27,7 @@ export async function apply(
   if (given.metadata.managedFields && given.metadata.managedFields.length > 0) {
     throw badRequest('metadata.managedFields must be nil');
   }
-  const applied = relevant(admitFields(write, given, duplicates), registration, scope);
+  const applied = relevant(admitFields(write, given, duplicates, true), registration, scope);
   if (registration.served.namespaced) applied.metadata.namespace ??= request.info.namespace;
   const merge = (live: KubeObject | undefined): Changed => {
     const merged = applyServerSide({

@@ -2,8 +2,10 @@ import {
   ApiError,
   applySchemaDefaults,
   badRequest,
+  builtinTypeName,
   cloneJson,
   equalJson,
+  type Fields,
   groupResource,
   invalid,
   type KubeObject,
@@ -15,9 +17,10 @@ import {
   timestamp,
   trackUpdate,
   validateSchema,
+  zeroValuesOf,
 } from '../../machinery/index.ts';
+import type { UpdateStrategy } from '../contracts.ts';
 import type { Core } from '../core.ts';
-import { crdWarnings } from '../crd/index.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Decision } from '../store/store.ts';
 import {
@@ -62,11 +65,17 @@ export function checkKind(object: KubeObject, { served, apiVersion }: Registrati
  * An object of ours out of one from a client or a patch: wrong types are refused, unknown fields dropped, and reported
  * as the request's fieldValidation asks. Nothing of the result is shared with the argument.
  * @param duplicates paths of the fields that the request's body gives more than once.
+ * @param asGiven true to keep empty fields as they are.
  */
-export function admitFields(write: Write, object: KubeObject, duplicates: readonly string[] = []): KubeObject {
+export function admitFields(
+  write: Write,
+  object: KubeObject,
+  duplicates: readonly string[] = [],
+  asGiven = false,
+): KubeObject {
   const { registration, query, request } = write;
   const { served, custom } = registration;
-  const typed = custom ? decodeCustom(object, served.schema) : decodeTyped(object, served.schema);
+  const typed = custom ? decodeCustom(object, served.schema) : decodeTyped(object, served.schema, asGiven);
   const problems = [
     ...duplicates.map((path) => `duplicate field "${path}"`),
     ...typed.unknown.map((path) => `unknown field "${path}"`),
@@ -103,12 +112,20 @@ function applyDefaults({ served, custom }: Registration, object: KubeObject): vo
 
 /** What is wrong with everything but metadata. */
 function contentErrors(
-  { served, custom }: Registration,
+  registration: Registration,
   object: KubeObject,
   old: KubeObject | undefined,
+  scope: UpdateScope,
 ): StatusCause[] {
+  const { served, custom } = registration;
   if (custom) return validateSchema(object, served.schema, old === undefined ? {} : { old });
-  return served.strategy?.validate?.(object, old) ?? [];
+  return strategyOf(registration, scope)?.validate?.(object, old) ?? [];
+}
+
+/** The rules of a built-in kind for a write of the whole object or of a subresource. */
+function strategyOf({ served }: Registration, scope: UpdateScope): UpdateStrategy | undefined {
+  const { strategy } = served;
+  return scope !== undefined && WITH_OWN_RULES.has(scope) ? strategy?.subresources?.[scope] : strategy;
 }
 
 /** While a CRD is being deleted, no more objects of its come to be. */
@@ -130,7 +147,7 @@ export function finishCreate(write: Write, object: KubeObject, applied?: Managed
   refuseTerminating(write);
   stampNew(object, registration, request.info.namespace);
   dropEmpty(object);
-  if (hasStatus(registration)) delete object['status'];
+  if (hasStatus(registration)) clearStatus(object, registration);
   applyDefaults(registration, object);
   core.admission.admit({
     operation: 'CREATE',
@@ -143,16 +160,25 @@ export function finishCreate(write: Write, object: KubeObject, applied?: Managed
     annotate: request.annotate,
   });
   served.strategy?.prepareForCreate?.(object);
-  const errors = [...metadataErrors(object, registration), ...contentErrors(registration, object, undefined)];
+  const errors = [
+    ...metadataErrors(object, registration),
+    ...contentErrors(registration, object, undefined, undefined),
+  ];
   if (errors.length > 0) throw invalid(served, object.metadata.name, errors);
-  if (served.kind === 'CustomResourceDefinition') crdWarnings(object).forEach(request.warn);
+  served.strategy?.warnings?.(object, undefined).forEach(request.warn);
   core.checkEscalation(request.user, object, undefined);
   own(write, object, undefined, applied, undefined);
   return { put: registration.toStorage(object) };
 }
 
 /** Which part of an object an update is about: the whole (but status, where that is separate) or one subresource. */
-export type UpdateScope = 'status' | 'scale' | 'finalize' | 'binding' | undefined;
+export type UpdateScope = 'status' | 'scale' | 'finalize' | 'binding' | 'ephemeralcontainers' | 'resize' | undefined;
+
+/** Subresources whose writes have rules of their own: those of the kind do not hold for them. */
+const WITH_OWN_RULES = new Set<UpdateScope>(['status', 'binding', 'ephemeralcontainers', 'resize']);
+
+/** Updates that change what an object asks for. */
+const COUNTED = new Set<UpdateScope>([undefined, 'scale', 'ephemeralcontainers', 'resize']);
 
 /**
  * The last part of an update: what is stored of the new object. `object` is changed in place; `old` is not.
@@ -183,20 +209,29 @@ export function finishUpdate(
     annotate: request.annotate,
     ...subresource,
   });
-  if (scope === undefined || scope === 'scale') served.strategy?.prepareForUpdate?.(object, old);
-  if (scope === undefined || scope === 'scale') bumpGeneration(object, old, registration);
+  const strategy = strategyOf(registration, scope);
+  if (scope !== 'finalize') strategy?.prepareForUpdate?.(object, old);
+  if (COUNTED.has(scope)) bumpGeneration(object, old, registration);
   const errors = [
     ...metadataUpdateErrors(object, old),
     ...metadataErrors(object, registration),
-    ...contentErrors(registration, object, old),
+    ...contentErrors(registration, object, old, scope),
   ];
   if (errors.length > 0) throw invalid(served, object.metadata.name, errors);
-  if (served.kind === 'CustomResourceDefinition') crdWarnings(object).forEach(request.warn);
+  if (scope === undefined) served.strategy?.warnings?.(object, old).forEach(request.warn);
   core.checkEscalation(request.user, object, old);
   own(write, object, old, applied, scope);
   if (unchanged(object, old)) return undefined;
   if (isReleased(object)) return { remove: true, last: registration.toStorage(object) };
   return { put: registration.toStorage(object) };
+}
+
+/** Clients do not choose the first status. That of a built-in kind is what Go makes of nothing. */
+function clearStatus(object: KubeObject, { served, custom }: Registration): void {
+  delete object['status'];
+  if (custom) return;
+  const status = zeroValuesOf(builtinTypeName(served.schema)).written.find(([field]) => field === 'status');
+  if (status) object.status = status[1]() as Fields;
 }
 
 function restoreStatus(object: KubeObject, old: KubeObject): void {

@@ -32,3 +32,19 @@ test('an unknown field is named by its whole path', () => {
   const { unknown } = decode({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' }, spec: { containers } });
   expect(unknown).toEqual(['spec.containers[1].env[0].nam']);
 });
+
+test('empty fields are written or left out as Go does', () => {
+  const spec = {
+    containers: [{ name: 'a', env: [], command: [''], stdin: false, image: '' }],
+    nodeSelector: {},
+    volumes: [],
+  };
+  const { object } = decode({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a', labels: {} }, spec });
+  expect(object).toMatchObject({ metadata: { name: 'a' }, status: {} });
+  expect(object.spec).toEqual({ containers: [{ name: 'a', command: [''], resources: {} }] });
+  const conditions = [{ type: 'Ready', status: 'True' }];
+  const bound = decode({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' }, status: { conditions } }).object;
+  expect(bound.status).toEqual({
+    conditions: [{ type: 'Ready', status: 'True', lastProbeTime: null, lastTransitionTime: null }],
+  });
+});

@@ -3,27 +3,36 @@ import {
   builtinTypeName,
   cloneJson,
   isFields,
+  isZero,
   type KubeObject,
   type Schema,
+  zeroValuesOf,
 } from '../../machinery/index.ts';
 
 interface Decoding {
   kind: string;
   version: string;
   unknown: string[];
+  /** True to write the object as Go would: without empty fields that may be left out, and with those that may not. */
+  complete: boolean;
 }
 
 const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
 
 /**
  * Reads an object as its built-in type: a copy without unknown fields and nulls. A null in a list or map, which has a
- * place of its own, is its type's zero value, as in Go.
+ * place of its own, is its type's zero value, as in Go. Empty fields are left out or put there as Go would, too, unless
+ * the object is to stay `asGiven`: an applied configuration owns the empty fields that it has.
  * @returns the copy, and the paths of the unknown fields.
  * @throws ApiError 400 for a value of the wrong JSON type, worded as kube-apiserver's decoder words it.
  */
-export function decodeTyped(object: KubeObject, schema: Schema): { object: KubeObject; unknown: string[] } {
+export function decodeTyped(
+  object: KubeObject,
+  schema: Schema,
+  asGiven = false,
+): { object: KubeObject; unknown: string[] } {
   const version = object.apiVersion.slice(object.apiVersion.indexOf('/') + 1);
-  const decoding: Decoding = { kind: object.kind, version, unknown: [] };
+  const decoding: Decoding = { kind: object.kind, version, unknown: [], complete: !asGiven };
   const typed = decodeValueAs(object, schema, { parent: object.kind, path: '', fields: '' }, decoding) as KubeObject;
   typed.metadata ??= { name: '' };
   return { object: typed, unknown: decoding.unknown.sort() };
@@ -70,26 +79,38 @@ function decodeValueAs(value: unknown, schema: Schema, place: Place, decoding: D
 }
 
 function decodeFields(fields: Record<string, unknown>, schema: Schema, place: Place, decoding: Decoding): unknown {
-  if (schema['x-kubernetes-preserve-unknown-fields'] && !schema.properties) return cloneJson(fields);
   const { properties, additionalProperties } = schema;
-  if (!properties && !additionalProperties) return cloneJson(fields);
-  const parent = builtinTypeName(schema)?.split('.').at(-1) ?? place.parent;
+  if (schema['x-kubernetes-preserve-unknown-fields'] && !properties) return cloneJson(fields);
+  if (!properties)
+    return additionalProperties ? decodeMap(fields, additionalProperties, place, decoding) : cloneJson(fields);
+  const type = builtinTypeName(schema);
+  const parent = type?.slice(type.lastIndexOf('.') + 1) ?? place.parent;
+  const zeros = zeroValuesOf(type);
   const copy: Record<string, unknown> = {};
   for (const key of Object.keys(fields)) {
-    const property = properties && Object.hasOwn(properties, key) ? properties[key] : undefined;
-    const at: Place = { parent, path: joined(place.path, key), fields: place.fields };
-    if (property) at.fields = joined(place.fields, key);
-    const known = property ?? additionalProperties;
-    if (!known) {
+    const at: Place = { parent, path: joined(place.path, key), fields: joined(place.fields, key) };
+    const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
+    if (!property) {
       decoding.unknown.push(at.path);
       continue;
     }
-    if (known === true) copy[key] = cloneJson(fields[key]);
-    else {
-      const missing = property || fields[key] !== null ? undefined : zeroOf(known);
-      const value = missing ?? decodeValueAs(fields[key], known, at, decoding);
-      if (value !== undefined) copy[key] = value;
-    }
+    const value = decodeValueAs(fields[key], property, at, decoding);
+    const left = value === undefined || (decoding.complete && zeros.omitted.has(key) && isZero(value));
+    if (!left) copy[key] = value;
+  }
+  if (decoding.complete) for (const [key, zero] of zeros.written) copy[key] ??= zero();
+  return copy;
+}
+
+/** A map's values; a null among them is the zero value of their type. */
+function decodeMap(fields: Record<string, unknown>, values: Schema | true, place: Place, decoding: Decoding): unknown {
+  if (values === true) return cloneJson(fields);
+  const copy: Record<string, unknown> = {};
+  for (const key of Object.keys(fields)) {
+    const at: Place = { ...place, path: joined(place.path, key) };
+    const missing = fields[key] === null ? zeroOf(values) : undefined;
+    const value = missing ?? decodeValueAs(fields[key], values, at, decoding);
+    if (value !== undefined) copy[key] = value;
   }
   return copy;
 }
