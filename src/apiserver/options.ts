@@ -23,6 +23,8 @@ export interface ApiServerOptions {
   authorizationMode?: string;
   /** PEM bundle that client certificates may also be signed by. */
   clientCaFile?: string;
+  /** An AdmissionConfiguration file with what the plugin PodSecurity does by default and exempts. */
+  admissionControlConfigFile?: string;
   log?: ServerLog;
 }
 

@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAdmission } from './admission/admission.ts';
+import { NO_POD_SECURITY, readAdmissionConfiguration } from './admission/pod-security/configuration.ts';
 import { parseServiceRange } from './admission/service-range.ts';
 import { createAccess } from './auth/access.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
@@ -47,6 +48,11 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const clientCas = options.clientCaFile ? [readFileSync(options.clientCaFile, 'utf8')] : [];
   const tokenFile = options.tokenAuthFile ? readFileSync(options.tokenAuthFile, 'utf8') : undefined;
 
+  const { admissionControlConfigFile } = options;
+  const podSecurity = admissionControlConfigFile
+    ? readAdmissionConfiguration(admissionControlConfigFile)
+    : NO_POD_SECURITY;
+
   const pki = await pkiFor(options.dataDir, range.first, address);
   const store = createStore(options.dataDir ? lmdbBackend(join(options.dataDir, 'db')) : memoryBackend());
   const reader = createReader(store);
@@ -64,7 +70,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const core: Core = {
     store,
     registry,
-    admission: createAdmission(store, serviceRange),
+    admission: createAdmission(store, { serviceRange, podSecurity }),
     virtual: createVirtualHandlers({ authenticator, authorizer, tokens, reader }),
     checkEscalation: authorizer.checkEscalation,
   };

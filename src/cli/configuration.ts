@@ -13,6 +13,7 @@ export interface Configuration {
   authorizationMode: string;
   tokenAuthFile?: string;
   clientCaFile?: string;
+  admissionControlConfigFile?: string;
   logLevel: string;
 }
 
@@ -71,6 +72,11 @@ export const options: readonly Option[] = [
     field: 'clientCaFile',
     flag: '--client-ca-file <file>',
     description: 'also accept client certificates signed by these authorities (PEM)',
+  },
+  {
+    field: 'admissionControlConfigFile',
+    flag: '--admission-control-config-file <file>',
+    description: 'AdmissionConfiguration: what PodSecurity does by default, and whom it exempts',
   },
   {
     field: 'logLevel',

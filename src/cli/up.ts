@@ -74,12 +74,12 @@ function startEmbeddedApi(
   freeServiceRange: string | undefined,
   log: Logger,
 ): Promise<ApiServer> {
-  const { dataDir, bindAddress, securePort, serviceClusterIpRange } = configuration;
-  const { tokenAuthFile, authorizationMode, clientCaFile } = configuration;
+  // What is left are the API server's own options, by the same names.
+  const { appsPort: _, runtime: __, logLevel: ___, securePort, ...own } = configuration;
   return startApiServer({
-    ...{ dataDir, bindAddress, tokenAuthFile, authorizationMode, clientCaFile },
+    ...own,
     port: securePort ?? usualPorts.api,
-    serviceClusterIpRange: serviceClusterIpRange ?? freeServiceRange,
+    serviceClusterIpRange: own.serviceClusterIpRange ?? freeServiceRange,
     log: log.child({ room: 'apiserver' }),
   });
 }

@@ -2,6 +2,8 @@ import type { KubeObject } from '../../machinery/index.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Store } from '../store/store.ts';
 import { bindNamespace } from './namespace-lifecycle.ts';
+import type { PodSecurityConfiguration } from './pod-security/configuration.ts';
+import { podSecurity } from './pod-security/pod-security.ts';
 import { assignPriority } from './priority.ts';
 import type { AdmissionRequest } from './request.ts';
 import { awaitDefaultAccount, injectServiceAccount } from './service-account.ts';
@@ -16,21 +18,29 @@ export interface Admission {
   admit(request: AdmissionRequest): void;
 }
 
-export function createAdmission(store: Store, serviceRange: string): Admission {
-  const services = createServiceAllocator(store, serviceRange);
+export interface AdmissionOptions {
+  /** IPv4 CIDR of Services' cluster IPs. */
+  serviceRange: string;
+  podSecurity: PodSecurityConfiguration;
+}
+
+export function createAdmission(store: Store, options: AdmissionOptions): Admission {
+  const services = createServiceAllocator(store, options.serviceRange);
+  const checkPodSecurity = podSecurity(store, options.podSecurity);
   return {
     async ready({ served }, namespace, object) {
       if (served.group === '' && served.resource === 'pods') await awaitDefaultAccount(store, namespace, object);
     },
     admit(request) {
       bindNamespace(store, request);
-      if (request.registration.served.group !== '') return;
-      if (request.registration.served.resource === 'pods' && request.operation === 'CREATE') {
+      const { group, resource } = request.registration.served;
+      if (group === '' && resource === 'pods' && request.operation === 'CREATE') {
         injectServiceAccount(store, request.object);
         assignPriority(store, request.object);
         addDefaultTolerations(request.object);
       }
-      if (request.registration.served.resource === 'services' && !request.subresource) services.admit(request);
+      if (group === '' && resource === 'services' && !request.subresource) services.admit(request);
+      checkPodSecurity(request);
     },
   };
 }
