@@ -12,6 +12,7 @@ export interface Answer {
   /** Parsed where it is JSON. */
   body: Fields & { message?: string };
   text: string;
+  bytes: Buffer;
   /** The texts of the Warning headers. */
   warnings: string[];
 }
@@ -75,11 +76,11 @@ function send(
       },
     },
     (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        text += chunk;
-      });
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('end', () => {
+        const bytes = Buffer.concat(chunks);
+        const text = bytes.toString('utf8');
         const isJson = response.headers['content-type']?.includes('json');
         const warnings = [...(response.headers['warning'] ?? '').matchAll(/299 - "((?:[^"\\]|\\.)*)"/g)].map((match) =>
           (match[1] ?? '').replace(/\\(.)/g, '$1'),
@@ -89,6 +90,7 @@ function send(
           headers: response.headers,
           body: isJson ? JSON.parse(text) : {},
           text,
+          bytes,
           warnings,
         });
       });

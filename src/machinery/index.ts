@@ -64,7 +64,24 @@ export { compareText } from './text.ts';
 export { timestamp } from './time.ts';
 export { builtinResources, resourceOf } from './types/builtin-resources.ts';
 export { decodeProtobuf } from './types/decode-protobuf.ts';
+export {
+  encodeProtobuf,
+  encodeProtobufEvent,
+  encodeProtobufItem,
+  encodeProtobufList,
+  protobufTypeOf,
+} from './types/encode-protobuf.ts';
 export { convertEvent, storageGroup } from './types/events.ts';
 export { kindOfType, qualifiedTypeName, typeOfKind } from './types/facts.ts';
 export { builtinSchema, builtinSchemaByName, builtinTypeName } from './types/schema-graph.ts';
+export {
+  createOutput,
+  type Output,
+  writeDouble,
+  writeNested,
+  writeTag,
+  writeText,
+  writeVarint,
+  written,
+} from './types/wire-writer.ts';
 export { isZero, zeroObject, zeroValuesOf } from './types/zero-values.ts';

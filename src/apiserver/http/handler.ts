@@ -12,7 +12,7 @@ import { serveLog } from '../streaming/log.ts';
 import { handleUpgrade, refuse } from '../streaming/upgrade.ts';
 import { mediaType, readBody } from './body.ts';
 import type { Metrics } from './metrics.ts';
-import { negotiate } from './negotiate.ts';
+import { negotiate, wantsIndent } from './negotiate.ts';
 import { containerOf, type Nodes } from './pod-streams.ts';
 import { respond, sendError, setWarnings } from './respond.ts';
 import { includeObject } from './shapes.ts';
@@ -82,7 +82,8 @@ async function serveResource(
     const { pod, streams } = edge.nodes.streamsFor(edge.core.store, info);
     return serveLog(query, response, containerOf(pod, query), streams);
   }
-  const negotiated = negotiate(request.headers.accept);
+  const custom = edge.core.registry.find(info.group, info.version, info.resource)?.custom;
+  const negotiated = negotiate(request.headers.accept, custom === undefined);
   const include = includeObject(query);
   const warnings: string[] = [];
   const bytes = await readBody(request);
@@ -103,7 +104,8 @@ async function serveResource(
   }
   setWarnings(response, warnings);
   if (outcome.kind === 'watch') return streamWatch(response, outcome, negotiated, include, edge.stopped);
-  await respond(response, outcome, negotiated, include);
+  const indent = wantsIndent(query, request.headers['user-agent']);
+  await respond(response, outcome, { ...negotiated, include, indent });
 }
 
 /** Answers with an error, or, when half an answer is out already, ends the connection so that nobody takes it for whole. */
@@ -119,7 +121,8 @@ function fail(edge: Edge, request: IncomingMessage, response: ServerResponse, er
   }
   // What is left of a refused body is not read: the connection cannot be used again.
   if (!request.complete) response.setHeader('connection', 'close');
-  sendError(response, error);
+  const { accept, 'user-agent': userAgent } = request.headers;
+  sendError(response, error, accept, wantsIndent(targetOf(request).query, userAgent));
 }
 
 /** Takes over a connection for exec, attach or port-forward: authenticate → authorize → find the node → stream. */

@@ -4,13 +4,19 @@ import { admits, mediaRanges } from '../documents.ts';
 /** How a client wants an answer: the objects themselves, rows of a table, or only their metadata. */
 export type Shape = 'object' | 'table' | 'metadata';
 
-const FORMATS = ['application/json', 'application/yaml'] as const;
+const PROTOBUF = 'application/vnd.kubernetes.protobuf';
+/** JSON first: it is what a client gets that takes anything. */
+const FORMATS = new Map<string, Negotiated['format']>([
+  ['application/json', 'json'],
+  ['application/yaml', 'yaml'],
+  [PROTOBUF, 'protobuf'],
+]);
 
 export interface Negotiated {
   shape: Shape;
   /** The version of meta.k8s.io for tables and metadata: 'v1' or 'v1beta1'. */
   version: string;
-  format: 'json' | 'yaml';
+  format: 'json' | 'yaml' | 'protobuf';
 }
 
 const SHAPES = new Map<string, Shape>([
@@ -19,40 +25,57 @@ const SHAPES = new Map<string, Shape>([
   ['PartialObjectMetadataList', 'metadata'],
 ]);
 
-const remembered = new Map<string, Negotiated>();
+const remembered = { custom: new Map<string, Negotiated>(), builtIn: new Map<string, Negotiated>() };
 const REMEMBERED = 256;
 
 /**
- * Picks the first of the client's wishes that can be granted. Protobuf cannot: replies are JSON, or YAML where asked for.
+ * Picks the first of the client's wishes that can be granted.
+ * @param protobuf whether the objects can be written as protobuf: only built-in kinds can.
  * @throws ApiError 406 when nothing fits.
  */
-export function negotiate(accept: string | undefined): Negotiated {
+export function negotiate(accept: string | undefined, protobuf: boolean): Negotiated {
   const key = accept ?? '';
-  let negotiated = remembered.get(key);
+  const known = protobuf ? remembered.builtIn : remembered.custom;
+  let negotiated = known.get(key);
   if (!negotiated) {
-    negotiated = choose(accept);
-    if (remembered.size < REMEMBERED) remembered.set(key, negotiated);
+    negotiated = choose(accept, protobuf);
+    if (known.size < REMEMBERED) known.set(key, negotiated);
   }
   return negotiated;
 }
 
-function choose(accept: string | undefined): Negotiated {
+function choose(accept: string | undefined, protobuf: boolean): Negotiated {
+  const accepted = [...FORMATS.keys()].filter((type) => protobuf || type !== PROTOBUF).join(', ');
+  let known = false;
   for (const range of mediaRanges(accept)) {
-    const format = FORMATS.find((type) => admits(range, type));
-    if (!format) continue;
-    const as = range.parameters.get('as');
-    const shape = as === undefined || as === '' ? 'object' : SHAPES.get(as);
-    const version = range.parameters.get('v') ?? 'v1';
-    const group = range.parameters.get('g') ?? 'meta.k8s.io';
-    if (!shape) continue;
-    if (shape !== 'object' && (group !== 'meta.k8s.io' || (version !== 'v1' && version !== 'v1beta1'))) continue;
-    return { shape, version, format: format === 'application/yaml' ? 'yaml' : 'json' };
+    const shape = shapeOf(range.parameters);
+    for (const [type, format] of FORMATS) {
+      if (!admits(range, type)) continue;
+      const possible = format !== 'protobuf' || (shape === 'object' ? protobuf : shape === 'metadata');
+      if (shape && possible) return { shape, version: range.parameters.get('v') ?? 'v1', format };
+      known ||= possible || protobuf;
+    }
   }
-  throw new ApiError(
-    406,
-    'NotAcceptable',
-    'only the following media types are accepted: application/json, application/yaml, application/json;as=Table;v=v1;g=meta.k8s.io, ' +
-      'application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io, application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io',
-    {},
-  );
+  if (known) throw notAcceptable(`only the following media types are accepted: ${accepted}`);
+  throw notAcceptable(`406: Not Acceptable\n\nAvailable representations: ${accepted}`, {});
+}
+
+function notAcceptable(message: string, details?: object): ApiError {
+  return new ApiError(406, 'NotAcceptable', message, details);
+}
+
+/** Whether JSON is indented: for people who look at it, as kube-apiserver does unless `pretty` says otherwise. */
+export function wantsIndent(query: URLSearchParams, userAgent: string | undefined): boolean {
+  const pretty = query.get('pretty');
+  if (pretty) return pretty === '1' || /^(t|true)$/i.test(pretty);
+  return /^(curl|Wget|Mozilla\/5\.0)/.test(userAgent ?? '');
+}
+
+/** The shape that the parameters of a media range ask for, or undefined for one that nobody knows. */
+function shapeOf(parameters: ReadonlyMap<string, string>): Shape | undefined {
+  const as = parameters.get('as');
+  if (as === undefined || as === '') return 'object';
+  const version = parameters.get('v') ?? 'v1';
+  const group = parameters.get('g') ?? 'meta.k8s.io';
+  return group === 'meta.k8s.io' && (version === 'v1' || version === 'v1beta1') ? SHAPES.get(as) : undefined;
 }

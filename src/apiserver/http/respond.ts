@@ -4,35 +4,60 @@ import { ApiError } from '../../machinery/index.ts';
 import { listHead } from '../rest/envelope.ts';
 import type { Outcome } from '../rest/request.ts';
 import { drained } from './drained.ts';
-import type { Negotiated } from './negotiate.ts';
+import { type Negotiated, negotiate, type Shape } from './negotiate.ts';
+import { PROTOBUF, protobufEntry, protobufList, protobufOf } from './protobuf.ts';
 import { type IncludeObject, metadataList, objectList, partialMetadata, tableList, tableOf } from './shapes.ts';
 
 /** Pieces of a list are gathered into writes of about this many bytes. */
 const WRITE_SIZE = 256 * 1024;
+const JSON_TYPE = 'application/json';
 const YAML = 'application/yaml';
+
+/** How an answer is written. */
+export interface Rendering extends Negotiated {
+  include: IncludeObject;
+  /** JSON is indented. */
+  indent: boolean;
+}
 
 /** Sends what a handler answered, but for watches, in the shape that the client asked for. */
 export async function respond(
   response: ServerResponse,
   outcome: Exclude<Outcome, { kind: 'watch' }>,
-  negotiated: Negotiated,
-  include: IncludeObject,
+  rendering: Rendering,
 ): Promise<void> {
-  if (negotiated.format === 'yaml') return sendYaml(response, outcome);
-  const { shape, version } = negotiated;
-  if (outcome.kind === 'value') return sendText(response, outcome.code, `${JSON.stringify(outcome.value)}\n`);
+  const { format, shape, version, indent } = rendering;
+  if (outcome.kind === 'value') return sendValue(response, outcome.code, outcome.value, format, indent);
+  if (format === 'protobuf') return sendProtobuf(response, outcome, shape, version);
+  if (format === 'yaml' && shape === 'object') return sendYaml(response, outcome);
+  if (format === 'yaml' || indent) {
+    const text = Buffer.concat([...piecesOf(outcome, rendering)]).toString('utf8');
+    return sendValue(response, outcome.kind === 'entry' ? outcome.code : 200, JSON.parse(text), format, indent);
+  }
+  if (outcome.kind === 'entry') {
+    const [bytes] = piecesOf(outcome, rendering);
+    return sendBytes(response, outcome.code, JSON_TYPE, bytes as Buffer);
+  }
+  response.writeHead(200, { 'content-type': JSON_TYPE });
+  return stream(response, piecesOf(outcome, rendering));
+}
+
+/** The JSON of an answer, in pieces. */
+function piecesOf(
+  outcome: Outcome & { kind: 'entry' | 'list' },
+  { shape, version, include }: Rendering,
+): Iterable<Buffer> {
   const { registration } = outcome;
   if (outcome.kind === 'entry') {
-    const { entry, code } = outcome;
-    if (shape === 'table') return sendText(response, code, tableOf(registration, entry, include, version, true));
-    if (shape === 'metadata') return sendText(response, code, partialMetadata(entry, version));
-    return sendBytes(response, code, 'application/json', entry.bytes);
+    const { entry } = outcome;
+    if (shape === 'object') return [entry.bytes];
+    if (shape === 'metadata') return [Buffer.from(partialMetadata(entry, version))];
+    return [Buffer.from(tableOf(registration, entry, include, version, true))];
   }
-  response.writeHead(200, { 'content-type': 'application/json' });
   const { page } = outcome;
-  if (shape === 'table') return stream(response, tableList(registration, page, include, version));
-  if (shape === 'metadata') return stream(response, metadataList(registration, page, version));
-  return stream(response, objectList(listHead(registration, page), registration, page));
+  if (shape === 'table') return tableList(registration, page, include, version);
+  if (shape === 'metadata') return metadataList(registration, page, version);
+  return objectList(listHead(registration, page), registration, page);
 }
 
 /** Writes pieces as fast as the client takes them, and no faster. */
@@ -53,15 +78,28 @@ async function stream(response: ServerResponse, pieces: Iterable<Buffer>): Promi
   response.end(Buffer.concat(gathered, size));
 }
 
+async function sendProtobuf(
+  response: ServerResponse,
+  outcome: Outcome & { kind: 'entry' | 'list' },
+  shape: Shape,
+  version: string,
+): Promise<void> {
+  if (outcome.kind === 'list') {
+    const pieces = await protobufList(outcome, shape, version);
+    response.writeHead(200, { 'content-type': PROTOBUF });
+    return stream(response, pieces);
+  }
+  sendBytes(response, outcome.code, PROTOBUF, protobufEntry(outcome.entry, shape, version));
+}
+
 const toYaml = (value: unknown): string => stringify(value, { aliasDuplicateObjects: false });
 
-function sendYaml(response: ServerResponse, outcome: Exclude<Outcome, { kind: 'watch' }>): void | Promise<void> {
+function sendYaml(response: ServerResponse, outcome: Outcome & { kind: 'entry' | 'list' }): void | Promise<void> {
   if (outcome.kind === 'list') {
     response.writeHead(200, { 'content-type': YAML });
     return stream(response, yamlList(outcome));
   }
-  const value = outcome.kind === 'value' ? outcome.value : outcome.entry.object;
-  sendBytes(response, outcome.code, YAML, Buffer.from(toYaml(value)));
+  sendBytes(response, outcome.code, YAML, Buffer.from(toYaml(outcome.entry.object)));
 }
 
 /** A list as YAML, in pieces: writing YAML is slow, and other requests must have their turn. */
@@ -72,8 +110,16 @@ function* yamlList({ registration, page }: Outcome & { kind: 'list' }): Iterable
   for (const entry of page.entries) yield Buffer.from(toYaml([registration.view(entry).object]));
 }
 
-function sendText(response: ServerResponse, code: number, text: string): void {
-  sendBytes(response, code, 'application/json', Buffer.from(text));
+function sendValue(
+  response: ServerResponse,
+  code: number,
+  value: object,
+  format: Negotiated['format'],
+  indent: boolean,
+): void {
+  if (format === 'protobuf') sendBytes(response, code, PROTOBUF, protobufOf(value));
+  else if (format === 'yaml') sendBytes(response, code, YAML, Buffer.from(toYaml(value)));
+  else sendBytes(response, code, JSON_TYPE, Buffer.from(`${JSON.stringify(value, null, indent ? 2 : 0)}\n`));
 }
 
 export function sendBytes(response: ServerResponse, code: number, contentType: string, body: Uint8Array): void {
@@ -82,7 +128,7 @@ export function sendBytes(response: ServerResponse, code: number, contentType: s
 }
 
 /** Sends an error as a Status; what is no ApiError is a 500 that tells the client nothing about our insides. */
-export function sendError(response: ServerResponse, error: unknown): void {
+export function sendError(response: ServerResponse, error: unknown, accept?: string, indent = false): void {
   const known = error instanceof ApiError ? error : internalError();
   const status = known.toStatus();
   const token = (known as { continueToken?: string }).continueToken;
@@ -90,7 +136,16 @@ export function sendError(response: ServerResponse, error: unknown): void {
   const retry = known.details?.retryAfterSeconds;
   if (retry !== undefined) response.setHeader('retry-after', String(retry));
   if (known.code === 401) response.setHeader('www-authenticate', 'Bearer');
-  sendText(response, known.code, `${JSON.stringify(status)}\n`);
+  sendValue(response, known.code, status, formatOfErrors(accept), indent);
+}
+
+/** An error is told in JSON to a client that takes nothing that is known here. */
+function formatOfErrors(accept: string | undefined): Negotiated['format'] {
+  try {
+    return negotiate(accept, true).format;
+  } catch {
+    return 'json';
+  }
 }
 
 function internalError(): ApiError {

@@ -6,6 +6,7 @@ import { bookmarkObject } from '../rest/envelope.ts';
 import type { Outcome } from '../rest/request.ts';
 import { drained } from './drained.ts';
 import type { Negotiated } from './negotiate.ts';
+import { PROTOBUF_WATCH, protobufEntry, protobufEvent, protobufOf } from './protobuf.ts';
 import { type IncludeObject, partialMetadata, tableHead, tableOf } from './shapes.ts';
 
 /** Changes that one turn of a watcher looks at, so that many watchers share the process fairly. */
@@ -26,7 +27,8 @@ type ObjectItem = Exclude<WatchItem, { type: 'BOOKMARK' }>;
 /** Renders the events of one watch; every watcher that wants the same gets the same buffer. */
 function createFrames(registration: Registration, negotiated: Negotiated, include: IncludeObject) {
   const { shape, version } = negotiated;
-  const variant = `${registration.apiVersion} ${shape} ${version} ${include}`;
+  const protobuf = negotiated.format === 'protobuf';
+  const variant = `${registration.apiVersion} ${shape} ${version} ${protobuf ? 'protobuf' : include}`;
   let columns = true;
 
   function body(item: ObjectItem, withColumns: boolean): Buffer {
@@ -37,15 +39,17 @@ function createFrames(registration: Registration, negotiated: Negotiated, includ
   }
 
   function render(item: ObjectItem, withColumns: boolean): Buffer {
+    if (protobuf) return protobufEvent(item.type, protobufEntry(registration.view(item.entry), shape, version));
     return Buffer.concat([OPEN[item.type] as Buffer, body(item, withColumns), CLOSE]);
   }
 
   function bookmark(item: WatchItem & { type: 'BOOKMARK' }): Buffer {
     const { apiVersion, served } = registration;
     const object = bookmarkObject(apiVersion, served.kind, item);
-    if (shape === 'object') return Buffer.from(`{"type":"BOOKMARK","object":${JSON.stringify(object)}}\n`);
     const metadata = object['metadata'] as object;
     const partial = { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata };
+    if (protobuf) return protobufEvent(item.type, protobufOf(shape === 'metadata' ? partial : object));
+    if (shape === 'object') return Buffer.from(`{"type":"BOOKMARK","object":${JSON.stringify(object)}}\n`);
     if (shape === 'metadata') return Buffer.from(`{"type":"BOOKMARK","object":${JSON.stringify(partial)}}\n`);
     const head = tableHead(registration, metadata, version, columns);
     columns = false;
@@ -102,7 +106,8 @@ export async function streamWatch(
   response.on('close', end);
   stopped.addEventListener('abort', end);
   watch.onReady(() => wake());
-  response.writeHead(200, { 'content-type': 'application/json' });
+  const protobuf = negotiated.format === 'protobuf';
+  response.writeHead(200, { 'content-type': protobuf ? PROTOBUF_WATCH : 'application/json' });
   response.flushHeaders();
   try {
     while (!over.signal.aborted) {
@@ -125,7 +130,9 @@ export async function streamWatch(
     }
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    response.write(`{"type":"ERROR","object":${JSON.stringify(error.toStatus())}}\n`);
+    const status = error.toStatus();
+    const line = `{"type":"ERROR","object":${JSON.stringify(status)}}\n`;
+    response.write(protobuf ? protobufEvent('ERROR', protobufOf(status)) : line);
   } finally {
     clearTimeout(timeout);
     clearInterval(bookmarks);

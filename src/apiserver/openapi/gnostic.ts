@@ -3,14 +3,18 @@
  * kube-apiserver serves as application/com.github.proto-openapi.spec.v2@v1.0+protobuf.
  */
 
-type Json = Record<string, unknown>;
+import {
+  createOutput,
+  type Output,
+  writeDouble,
+  writeNested,
+  writeTag,
+  writeText,
+  writeVarint,
+  written,
+} from '../../machinery/index.ts';
 
-/** A buffer that is filled from its end: a message is written before its length, so nothing is measured or moved. */
-interface Output {
-  bytes: Buffer;
-  /** What is written is bytes[start, end). */
-  start: number;
-}
+type Json = Record<string, unknown>;
 
 type Write = (value: unknown, out: Output) => void;
 
@@ -19,70 +23,35 @@ type Message = Readonly<Record<string, Write>>;
 
 /** @param document as openApiV2 builds it: only what occurs there is written. */
 export function encodeOpenApiV2(document: Json): Uint8Array {
-  const size = 1 << 19;
-  const out: Output = { bytes: Buffer.alloc(size), start: size };
+  const out = createOutput(1 << 19);
   DOCUMENT(document, out);
-  return out.bytes.subarray(out.start);
-}
-
-/** Makes room for so many more bytes and returns where they begin. */
-function prepend(out: Output, length: number): number {
-  if (length > out.start) {
-    const used = out.bytes.length - out.start;
-    const bytes = Buffer.alloc(Math.max(out.bytes.length * 2, used + length));
-    out.bytes.copy(bytes, bytes.length - used, out.start);
-    out.bytes = bytes;
-    out.start = bytes.length - used;
-  }
-  out.start -= length;
-  return out.start;
-}
-
-function varint(value: number, out: Output): void {
-  let length = 1;
-  for (let rest = value; rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
-  let at = prepend(out, length);
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) out.bytes[at++] = (rest % 0x80) | 0x80;
-  out.bytes[at] = rest;
-}
-
-/** A tag says a field's number and its wire type: 0 varint, 1 eight bytes, 2 length-delimited. */
-function tag(number: number, wireType: number, out: Output): void {
-  varint(number * 8 + wireType, out);
+  return written(out);
 }
 
 const text =
   (number: number): Write =>
-  (value, out) => {
-    const content = String(value);
-    const length = Buffer.byteLength(content);
-    const at = prepend(out, length);
-    out.bytes.write(content, at);
-    varint(length, out);
-    tag(number, 2, out);
-  };
+  (value, out) =>
+    writeText(number, String(value), out);
 
 const integer =
   (number: number): Write =>
   (value, out) => {
-    varint(Math.max(0, Number(value)), out);
-    tag(number, 0, out);
+    writeVarint(Math.max(0, Number(value)), out);
+    writeTag(number, 0, out);
   };
 
 const flag =
   (number: number): Write =>
   (value, out) => {
-    varint(value ? 1 : 0, out);
-    tag(number, 0, out);
+    writeVarint(value ? 1 : 0, out);
+    writeTag(number, 0, out);
   };
 
 const double =
   (number: number): Write =>
   (value, out) => {
-    const at = prepend(out, 8);
-    out.bytes.writeDoubleLE(Number(value), at);
-    tag(number, 1, out);
+    writeDouble(Number(value), out);
+    writeTag(number, 1, out);
   };
 
 const each =
@@ -93,13 +62,8 @@ const each =
 
 const nested =
   (number: number, write: Write): Write =>
-  (value, out) => {
-    // Counted from the end, which stays where it is when the buffer grows.
-    const before = out.bytes.length - out.start;
-    write(value, out);
-    varint(out.bytes.length - out.start - before, out);
-    tag(number, 2, out);
-  };
+  (value, out) =>
+    writeNested(number, out, () => write(value, out));
 
 /** gnostic's Any: JSON is YAML. */
 const any: Write = (value, out) => text(2)(JSON.stringify(value), out);

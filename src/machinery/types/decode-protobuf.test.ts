@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ApiError } from '../status.ts';
 import { decodeProtobuf } from './decode-protobuf.ts';
-import { encodeForTest, envelope, field } from './encode-protobuf.testing.ts';
+import { envelope, field } from './encode-protobuf.testing.ts';
+import { encodeProtobuf } from './encode-protobuf.ts';
 import facts from './facts.json' with { type: 'json' };
 import { type FieldFacts, fieldsOf, type TypeRef } from './facts.ts';
 
@@ -53,7 +54,7 @@ describe('decodeProtobuf', () => {
 
   it('takes a zero target port, which Go clients send for none, as absent', () => {
     const service = { spec: { ports: [{ port: 80, targetPort: 0 }] } };
-    const bytes = envelope('v1', 'Service', encodeForTest('core.v1.Service', service));
+    const bytes = encodeProtobuf({ apiVersion: 'v1', kind: 'Service', ...service }, 'core.v1.Service');
     expect(decodeProtobuf(bytes)).toMatchObject({ spec: { ports: [{ port: 80 }] } });
     expect(JSON.stringify(decodeProtobuf(bytes))).not.toContain('targetPort');
   });
@@ -70,7 +71,10 @@ describe('decodeProtobuf', () => {
   it('reads times, also before 1970, and microseconds', () => {
     const meta = { name: 'l', creationTimestamp: '1969-12-31T23:59:59Z' };
     const lease = { metadata: meta, spec: { renewTime: '2026-01-02T03:04:05.000678Z' } };
-    const bytes = envelope('coordination.k8s.io/v1', 'Lease', encodeForTest('coordination.v1.Lease', lease));
+    const bytes = encodeProtobuf(
+      { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...lease },
+      'coordination.v1.Lease',
+    );
     expect(decodeProtobuf(bytes)).toMatchObject(lease);
   });
 
@@ -89,11 +93,8 @@ describe('decodeProtobuf', () => {
       const [apiVersion = '', kind = ''] = gvk.split(' ');
       fc.assert(
         fc.property(objectOf(type, 4), (object) => {
-          expect(decodeProtobuf(envelope(apiVersion, kind, encodeForTest(type, object)))).toEqual({
-            ...object,
-            apiVersion,
-            kind,
-          });
+          const whole = { ...object, apiVersion, kind };
+          expect(decodeProtobuf(encodeProtobuf(whole, type))).toEqual(whole);
         }),
         { numRuns: 5 },
       );
