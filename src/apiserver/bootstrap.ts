@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type KubeObject, timestamp } from '../machinery/index.ts';
 import { parseServiceRange } from './admission/service-range.ts';
-import { bootstrapRbac } from './auth/bootstrap-rbac.ts';
+import { bootstrapRbac } from './auth/bootstrap/rbac.ts';
+import { reconcileRbac } from './auth/bootstrap/reconcile.ts';
 import type { Core } from './core.ts';
 
 const SYSTEM_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
@@ -15,11 +16,19 @@ interface Bootstrap {
 
 /** Creates what every cluster has from its first start: namespaces, priority classes, roles, the service `kubernetes`. */
 export async function bootstrap(core: Core, options: Bootstrap): Promise<void> {
-  const objects = [...namespaces(), ...priorityClasses(), ...bootstrapRbac(), kubernetesService(options)];
-  await Promise.all(objects.map((object) => createIfMissing(core, object)));
+  const objects = [...namespaces(), ...priorityClasses(), kubernetesService(options)];
+  await Promise.all([
+    ...objects.map((object) => ensure(core, object, () => undefined)),
+    ...bootstrapRbac().map((object) => ensure(core, object, reconcileRbac)),
+  ]);
 }
 
-async function createIfMissing({ registry, store }: Core, object: KubeObject): Promise<void> {
+/** Creates an object, or makes of the one that is there what `reconcile` says; undefined leaves it alone. */
+async function ensure(
+  { registry, store }: Core,
+  object: KubeObject,
+  reconcile: (current: KubeObject, wanted: KubeObject) => KubeObject | undefined,
+): Promise<void> {
   const slash = object.apiVersion.indexOf('/');
   const group = slash < 0 ? '' : object.apiVersion.slice(0, slash);
   const registration = registry
@@ -32,9 +41,10 @@ async function createIfMissing({ registry, store }: Core, object: KubeObject): P
     throw new Error(`creating ${object.kind} ${object.metadata.name} at start: the kind is not served`);
   const { namespace = '', name } = object.metadata;
   await store.write(registration.storage, { namespace, name }, (current) => {
-    if (current) return { keep: current };
-    const metadata = { ...object.metadata, uid: randomUUID(), creationTimestamp: timestamp() };
-    return { put: { ...object, metadata } };
+    const wanted = current ? reconcile(current.object, object) : object;
+    if (current && !wanted) return { keep: current };
+    const metadata = { uid: randomUUID(), creationTimestamp: timestamp(), ...(wanted ?? object).metadata };
+    return { put: { ...object, ...wanted, metadata } };
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Controller, PlatformContext } from '../client/index.ts';
+import { clusterRoleAggregation } from './cluster-role-aggregation.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { apiServerEndpointsController } from './endpoints/api-server.ts';
 import { endpointsController } from './endpoints/controller.ts';
@@ -31,6 +32,7 @@ export function workloadControllers(platform: PlatformContext, options: Workload
     garbageCollector(context),
     namespaceController(context),
     serviceAccountController(context),
+    clusterRoleAggregation(context),
     scheduler(context),
   ];
   if (caPem) controllers.push(rootCaPublisher(context, caPem));

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type KubeObject, keyOf } from '../../machinery/index.ts';
 import type { ObjectReader, RequestInfo, UserInfo } from '../contracts.ts';
 import { createAuthorizer } from './authorize.ts';
-import { bootstrapRbac } from './bootstrap-rbac.ts';
+import { bootstrapRbac } from './bootstrap/rbac.ts';
 import type { PolicyRule } from './policy-rule.ts';
 
 const GROUP = 'rbac.authorization.k8s.io';
@@ -208,7 +208,7 @@ describe('RBAC', () => {
     const nobody = user('system:anonymous', 'system:unauthenticated');
     expect(authorize(nobody, askPath('/version')).allowed).toBe(true);
     expect(authorize(nobody, askPath('/api')).allowed).toBe(false);
-    const names = bootstrapRbac().map((each) => `${each.kind} ${each.metadata.name}`);
+    const names = bootstrapRbac().map((each) => `${each.kind} ${each.metadata.namespace} ${each.metadata.name}`);
     expect(new Set(names).size).toBe(names.length);
   });
 });
