@@ -1,21 +1,26 @@
 import type { KubeObject } from '../../machinery/index.ts';
 import type { Registration } from '../registry/registration.ts';
+import type { Steps } from '../rest/steps.ts';
 import type { Store } from '../store/store.ts';
-import { bindNamespace } from './namespace-lifecycle.ts';
+import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import type { PodSecurityConfiguration } from './pod-security/configuration.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
-import { assignPriority } from './priority.ts';
-import type { AdmissionRequest } from './request.ts';
-import { awaitDefaultAccount, injectServiceAccount } from './service-account.ts';
+import { priority } from './priority.ts';
+import type { AdmissionPlugin, AdmissionRequest, DynamicAdmission } from './request.ts';
+import { awaitDefaultAccount, serviceAccount } from './service-account.ts';
 import { createServiceAllocator } from './service-allocation.ts';
-import { addDefaultTolerations } from './tolerations.ts';
+import { defaultTolerationSeconds } from './tolerations.ts';
 
-/** The built-in admission plugins, in upstream's order. */
+/** Everything that completes or refuses a write between its decoding and its storing. */
 export interface Admission {
   /** Waits for what other parts create by themselves and a new object cannot do without. */
   ready(registration: Registration, namespace: string, object: KubeObject): Promise<void>;
-  /** Completes an object in place, or throws ApiError (403 as a rule) to refuse the operation. */
-  admit(request: AdmissionRequest): void;
+  /** Completes `request.object`: in place, or by putting another in its place. Throws ApiError to refuse the operation. */
+  mutate(request: AdmissionRequest): Steps<void>;
+  /** Gives a completed object what there is only once: the addresses and node ports of Services. Throws ApiError. */
+  allocate(request: AdmissionRequest): void;
+  /** Judges the finished object. Throws ApiError (403 as a rule) to refuse the operation. */
+  validate(request: AdmissionRequest): Steps<void>;
 }
 
 export interface AdmissionOptions {
@@ -24,23 +29,47 @@ export interface AdmissionOptions {
   podSecurity: PodSecurityConfiguration;
 }
 
-export function createAdmission(store: Store, options: AdmissionOptions): Admission {
+/** The built-in plugins in upstream's order (AllOrderedPlugins), up to the policies and webhooks. */
+function orderedPlugins(store: Store, options: AdmissionOptions): readonly AdmissionPlugin[] {
+  return [
+    namespaceLifecycle(store),
+    serviceAccount(store),
+    { name: 'PodSecurity', validate: podSecurity(store, options.podSecurity) },
+    priority(store),
+    defaultTolerationSeconds,
+  ];
+}
+
+/**
+ * The plugins that have the last word, after every webhook has answered. They judge in the turn in which the write is
+ * queued: what they see is what the object is stored beside.
+ */
+function finalPlugins(store: Store): readonly AdmissionPlugin[] {
+  return [namespaceLifecycle(store)];
+}
+
+/** @param dynamic what is configured by objects: policies, then webhooks. */
+export function createAdmission(
+  store: Store,
+  options: AdmissionOptions,
+  dynamic: readonly DynamicAdmission[] = [],
+): Admission {
   const services = createServiceAllocator(store, options.serviceRange);
-  const checkPodSecurity = podSecurity(store, options.podSecurity);
+  const plugins = orderedPlugins(store, options);
+  const last = finalPlugins(store);
   return {
     async ready({ served }, namespace, object) {
       if (served.group === '' && served.resource === 'pods') await awaitDefaultAccount(store, namespace, object);
     },
-    admit(request) {
-      bindNamespace(store, request);
-      const { group, resource } = request.registration.served;
-      if (group === '' && resource === 'pods' && request.operation === 'CREATE') {
-        injectServiceAccount(store, request.object);
-        assignPriority(store, request.object);
-        addDefaultTolerations(request.object);
-      }
-      if (group === '' && resource === 'services' && !request.subresource) services.admit(request);
-      checkPodSecurity(request);
+    *mutate(request) {
+      for (const plugin of plugins) plugin.mutate?.(request);
+      for (const part of dynamic) yield* part.mutate(request);
+    },
+    allocate: services.admit,
+    *validate(request) {
+      for (const plugin of plugins) plugin.validate?.(request);
+      for (const part of dynamic) yield* part.validate(request);
+      for (const plugin of last) plugin.validate?.(request);
     },
   };
 }

@@ -1,30 +1,33 @@
 import { ApiError, forbidden, notFound } from '../../machinery/index.ts';
 import type { Store } from '../store/store.ts';
-import type { AdmissionRequest } from './request.ts';
+import type { AdmissionPlugin, AdmissionRequest } from './request.ts';
 
 const NAMESPACES = { group: '', resource: 'namespaces' };
 const IMMORTAL = new Set(['default', 'kube-system', 'kube-public']);
-const NAME_LABEL = 'kubernetes.io/metadata.name';
 
 /** Objects are created only in namespaces that exist and are not going away; some namespaces never go away. */
-export function bindNamespace(store: Store, request: AdmissionRequest): void {
-  const { operation, registration, object } = request;
-  const { served } = registration;
-  const { name, namespace } = object.metadata;
-  if (served.group === '' && served.resource === 'namespaces') {
-    if (operation === 'DELETE' && IMMORTAL.has(name)) {
-      throw forbidden(served, name, 'this namespace may not be deleted');
-    }
-    if (operation !== 'DELETE') object.metadata.labels = { ...object.metadata.labels, [NAME_LABEL]: name };
-    if (operation === 'CREATE') completeNamespace(request);
-    return;
-  }
-  if (operation !== 'CREATE' || !namespace) return;
+export function namespaceLifecycle(store: Store): AdmissionPlugin {
+  return {
+    name: 'NamespaceLifecycle',
+    mutate(request) {
+      const { served } = request.registration;
+      if (request.operation === 'DELETE' && served.group === '' && served.resource === 'namespaces') {
+        if (IMMORTAL.has(request.name)) throw forbidden(served, request.name, 'this namespace may not be deleted');
+      }
+      requireNamespace(store, request);
+    },
+    // The namespace may have gone while a webhook was asked.
+    validate: (request) => requireNamespace(store, request),
+  };
+}
+
+function requireNamespace(store: Store, { operation, registration, namespace, name, object }: AdmissionRequest): void {
+  if (operation !== 'CREATE' || namespace === '' || !registration.served.namespaced) return;
   const home = store.latest(NAMESPACES, { namespace: '', name: namespace });
   if (!home) throw notFound(NAMESPACES, namespace);
   if (home.object.metadata.deletionTimestamp === undefined) return;
   const message = `unable to create new content in namespace ${namespace} because it is being terminated`;
-  const refusal = forbidden(served, name, message);
+  const refusal = forbidden(registration.served, name || object.metadata.name, message);
   throw new ApiError(403, refusal.reason, refusal.message, {
     ...refusal.details,
     causes: [
@@ -35,11 +38,4 @@ export function bindNamespace(store: Store, request: AdmissionRequest): void {
       },
     ],
   });
-}
-
-/** A namespace keeps the finalizer `kubernetes` until everything in it is gone. */
-function completeNamespace({ object }: AdmissionRequest): void {
-  const finalizers = new Set(Array.isArray(object.spec?.['finalizers']) ? object.spec['finalizers'] : []);
-  object.spec = { ...object.spec, finalizers: [...finalizers.add('kubernetes')] };
-  object.status = { phase: 'Active' };
 }

@@ -1,11 +1,21 @@
 import { forbidden, invalid, invalidValue, type KubeObject } from '../../machinery/index.ts';
 import type { Store } from '../store/store.ts';
+import { type AdmissionPlugin, isNewPod } from './request.ts';
 
 const PRIORITY_CLASSES = { group: 'scheduling.k8s.io', resource: 'priorityclasses' };
 const PODS = { group: '', resource: 'pods' };
 
+export function priority(store: Store): AdmissionPlugin {
+  return {
+    name: 'Priority',
+    mutate(request) {
+      if (isNewPod(request)) assignPriority(store, request.object);
+    },
+  };
+}
+
 /** Works out spec.priority and spec.preemptionPolicy from the pod's priority class, or from the default one, in place. */
-export function assignPriority(store: Store, pod: KubeObject): void {
+function assignPriority(store: Store, pod: KubeObject): void {
   const spec = pod.spec ?? {};
   const wanted = spec['priorityClassName'];
   const found = typeof wanted === 'string' && wanted !== '' ? named(store, pod, wanted) : globalDefault(store);

@@ -1,19 +1,58 @@
-import type { KubeObject } from '../../machinery/index.ts';
+import type { Fields, KubeObject } from '../../machinery/index.ts';
 import type { UserInfo } from '../contracts.ts';
 import type { Registration } from '../registry/registration.ts';
+import type { Steps } from '../rest/steps.ts';
 
-/** What an admission plugin is asked about. */
+/** A write from its first decision to its end; what it reserves is its own until then. */
+export interface Flight {
+  over: boolean;
+}
+
+/** What an admission plugin is asked about (apiserver's admission.Attributes). */
 export interface AdmissionRequest {
-  operation: 'CREATE' | 'UPDATE' | 'DELETE';
+  operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
   registration: Registration;
   user: UserInfo;
-  /** May be changed in place, but for DELETE. */
+  /**
+   * The new object; for DELETE the one that goes, for CONNECT the options (PodExecOptions and the like). While it is being
+   * completed it may be changed in place or put in place of.
+   */
   object: KubeObject;
   old: KubeObject | undefined;
+  /** Absent for the resource itself. With 'scale', 'binding', 'eviction' and 'token' the object is of that subresource's kind. */
   subresource?: string;
+  /** '' while a new object's name is still to be generated. */
+  name: string;
+  /** '' for cluster-scoped resources. */
+  namespace: string;
+  /** CreateOptions, UpdateOptions, PatchOptions or DeleteOptions; undefined for CONNECT. */
+  options: Fields | undefined;
   dryRun: boolean;
+  readonly flight: Flight;
   /** Adds a Warning header to the answer. */
   warn(text: string): void;
   /** Adds an annotation to the request's audit event: 'pod-security.kubernetes.io/enforce-policy'. */
   annotate(key: string, value: string): void;
+}
+
+/** A built-in admission plugin. Both of its parts run in the turn in which a write is decided: neither waits. */
+export interface AdmissionPlugin {
+  /** Upstream's name, as in --enable-admission-plugins. */
+  readonly name: string;
+  /** Completes the object in place, or throws ApiError (403 as a rule). May run twice for one write: it is idempotent. */
+  mutate?(request: AdmissionRequest): void;
+  /** Looks at the finished object and throws ApiError to refuse it. Changes nothing. */
+  validate?(request: AdmissionRequest): void;
+}
+
+/** Admission that objects configure, and that may have to wait. */
+export interface DynamicAdmission {
+  mutate(request: AdmissionRequest): Steps<void>;
+  validate(request: AdmissionRequest): Steps<void>;
+}
+
+/** True for the creation of a pod (and not of something below one). */
+export function isNewPod({ operation, registration, subresource }: AdmissionRequest): boolean {
+  const { group, resource } = registration.served;
+  return operation === 'CREATE' && subresource === undefined && group === '' && resource === 'pods';
 }

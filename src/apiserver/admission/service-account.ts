@@ -1,6 +1,7 @@
 import { type Fields, forbidden, type KubeObject } from '../../machinery/index.ts';
 import { generatedName } from '../rest/metadata.ts';
 import type { Store } from '../store/store.ts';
+import { type AdmissionPlugin, isNewPod } from './request.ts';
 
 const SERVICE_ACCOUNTS = { group: '', resource: 'serviceaccounts' };
 const PODS = { group: '', resource: 'pods' };
@@ -33,14 +34,22 @@ export async function awaitDefaultAccount(store: Store, namespace: string, pod: 
   unsubscribe();
 }
 
+export function serviceAccount(store: Store): AdmissionPlugin {
+  return {
+    name: 'ServiceAccount',
+    mutate(request) {
+      if (isNewPod(request)) injectServiceAccount(store, request.object, request.namespace);
+    },
+  };
+}
+
 /** Gives a pod its service account, the account's pull secrets and a volume with a token, in place. */
-export function injectServiceAccount(store: Store, pod: KubeObject): void {
+function injectServiceAccount(store: Store, pod: KubeObject, namespace: string): void {
   const spec = pod.spec;
   if (!spec || pod.metadata.annotations?.[MIRROR] !== undefined) return;
   const name = accountOf(pod);
   spec['serviceAccountName'] = name;
   spec['serviceAccount'] = name;
-  const namespace = pod.metadata.namespace ?? '';
   const account = store.latest(SERVICE_ACCOUNTS, { namespace, name })?.object;
   if (!account) {
     const message = `error looking up service account ${namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`;

@@ -8,7 +8,7 @@ import {
   type StatusCause,
 } from '../../machinery/index.ts';
 import type { Key, Store } from '../store/store.ts';
-import type { AdmissionRequest } from './request.ts';
+import type { AdmissionRequest, Flight } from './request.ts';
 import { parseServiceRange } from './service-range.ts';
 
 const SERVICES = { group: '', resource: 'services' };
@@ -24,9 +24,10 @@ interface ServicePort extends Fields {
 
 /** What is in use by stored Services (kept current by the watch cache), or asked for by writes on their way. */
 interface Pool<T> {
-  taken(value: T): boolean;
+  /** Whether somebody else than the write `flight` has the value. */
+  taken(value: T, flight: Flight): boolean;
   /** Takes a value for the Service of a write that may still fail. */
-  reserve(value: T, owner: Key): void;
+  reserve(value: T, owner: Key, flight: Flight): void;
   add(value: T): void;
   release(value: T): void;
 }
@@ -34,17 +35,17 @@ interface Pool<T> {
 /** @param holds whether a Service, as the last write left it, has a value: the write that asked for it may have failed. */
 function createPool<T>(holds: (owner: Key, value: T) => boolean): Pool<T> {
   const used = new Set<T>();
-  const reserved = new Map<T, Key>();
+  const reserved = new Map<T, { owner: Key; flight: Flight }>();
   return {
-    taken(value) {
+    taken(value, flight) {
       if (used.has(value)) return true;
-      const owner = reserved.get(value);
-      if (!owner) return false;
-      if (holds(owner, value)) return true;
+      const reservation = reserved.get(value);
+      if (!reservation || reservation.flight === flight) return false;
+      if (!reservation.flight.over || holds(reservation.owner, value)) return true;
       reserved.delete(value);
       return false;
     },
-    reserve: (value, owner) => reserved.set(value, owner),
+    reserve: (value, owner, flight) => reserved.set(value, { owner, flight }),
     add(value) {
       used.add(value);
       reserved.delete(value);
@@ -98,20 +99,21 @@ export function createServiceAllocator(store: Store, cidr: string): { admit(requ
     throw new ApiError(500, 'InternalError', `failed to allocate a serviceIP: range is full (${range.cidr})`);
   }
 
-  function allocateAddress(service: KubeObject, spec: Fields, old: KubeObject | undefined, dryRun: boolean): void {
+  function allocateAddress({ object: service, old, dryRun, flight }: AdmissionRequest, spec: Fields): void {
     const { addresses } = loadedPools();
+    const taken = (address: string): boolean => addresses.taken(address, flight);
     const wanted = String(spec['clusterIP'] || (spec['clusterIPs'] as string[] | undefined)?.[0] || '');
     let address = wanted || addressOf(old);
-    if (address === '') address = anyAddress(addresses.taken);
-    else if (address !== 'None' && address !== addressOf(old)) checkAddress(service, address, addresses);
-    if (address !== 'None' && !dryRun) addresses.reserve(address, keyOf(service));
+    if (address === '') address = anyAddress(taken);
+    else if (address !== 'None' && address !== addressOf(old)) checkAddress(service, address, taken);
+    if (address !== 'None' && !dryRun) addresses.reserve(address, keyOf(service), flight);
     spec['clusterIP'] = address;
     spec['clusterIPs'] ??= [address];
     spec['ipFamilies'] ??= ['IPv4'];
     spec['ipFamilyPolicy'] ??= 'SingleStack';
   }
 
-  function checkAddress(service: KubeObject, address: string, addresses: Pool<string>): void {
+  function checkAddress(service: KubeObject, address: string, taken: (ip: string) => boolean): void {
     const refuse = (why: string): never => {
       throw invalid({ group: '', kind: 'Service' }, service.metadata.name, [
         invalidValue('spec.clusterIPs', [address], `failed to allocate IP ${address}: ${why}`),
@@ -119,11 +121,12 @@ export function createServiceAllocator(store: Store, cidr: string): { admit(requ
     };
     if (!range.contains(address))
       refuse(`the provided IP (${address}) is not in the valid range. The range of valid IPs is ${range.cidr}`);
-    if (addresses.taken(address)) refuse('provided IP is already allocated');
+    if (taken(address)) refuse('provided IP is already allocated');
   }
 
-  function allocateNodePorts(service: KubeObject, old: KubeObject | undefined, dryRun: boolean): void {
+  function allocateNodePorts({ object: service, old, dryRun, flight }: AdmissionRequest): void {
     const { nodePorts } = loadedPools();
+    const taken = (port: number): boolean => nodePorts.taken(port, flight);
     const before = portsOf(old);
     const held = new Set(nodePortsOf(old));
     const own = new Set(nodePortsOf(service));
@@ -133,41 +136,42 @@ export function createServiceAllocator(store: Store, cidr: string): { admit(requ
         (other) => other.port === port.port && (other.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
       );
       port.nodePort ||= same?.nodePort ?? 0;
-      if (port.nodePort === 0)
-        port.nodePort = anyNodePort((candidate) => own.has(candidate) || nodePorts.taken(candidate));
+      if (port.nodePort === 0) port.nodePort = anyNodePort((candidate) => own.has(candidate) || taken(candidate));
       else if (!held.has(port.nodePort)) {
-        const error = nodePortError(port.nodePort, nodePorts);
+        const error = nodePortError(port.nodePort, taken);
         if (error) {
           errors.push(invalidValue(`spec.ports[${index}].nodePort`, port.nodePort, error));
           return;
         }
       }
       own.add(port.nodePort);
-      if (!dryRun) nodePorts.reserve(port.nodePort, keyOf(service));
+      if (!dryRun) nodePorts.reserve(port.nodePort, keyOf(service), flight);
     });
     if (errors.length > 0) throw invalid({ group: '', kind: 'Service' }, service.metadata.name, errors);
   }
 
   return {
-    admit({ operation, object, old, dryRun }) {
-      if (operation === 'DELETE') return;
+    admit(request) {
+      const { registration, subresource, object } = request;
+      const { served } = registration;
+      if (served.group !== '' || served.resource !== 'services' || subresource !== undefined) return;
       const spec = object.spec;
       if (!spec) return;
       const type = spec['type'] ?? 'ClusterIP';
       if (type === 'ExternalName') return;
-      allocateAddress(object, spec, old, dryRun);
+      allocateAddress(request, spec);
       if (type === 'NodePort' || (type === 'LoadBalancer' && spec['allocateLoadBalancerNodePorts'] !== false)) {
-        allocateNodePorts(object, old, dryRun);
+        allocateNodePorts(request);
       } else for (const port of portsOf(object)) delete port.nodePort;
     },
   };
 }
 
-function nodePortError(port: number, nodePorts: Pool<number>): string | undefined {
+function nodePortError(port: number, taken: (port: number) => boolean): string | undefined {
   if (port < FIRST_NODE_PORT || port >= FIRST_NODE_PORT + NODE_PORTS) {
     return `provided port is not in the valid range. The range of valid ports is ${FIRST_NODE_PORT}-${FIRST_NODE_PORT + NODE_PORTS - 1}`;
   }
-  return nodePorts.taken(port) ? 'provided port is already allocated' : undefined;
+  return taken(port) ? 'provided port is already allocated' : undefined;
 }
 
 function anyNodePort(taken: (port: number) => boolean): number {

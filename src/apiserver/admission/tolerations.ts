@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../machinery/index.ts';
+import { type AdmissionPlugin, isNewPod } from './request.ts';
 
 /** How long a pod stays on a node that is not ready or not reachable, unless it says otherwise. */
 const TOLERATION_SECONDS = 300;
@@ -10,8 +11,15 @@ interface Toleration {
   tolerationSeconds?: number;
 }
 
-/** Adds the tolerations that every pod has for a node in trouble, in place (DefaultTolerationSeconds). */
-export function addDefaultTolerations(pod: KubeObject): void {
+export const defaultTolerationSeconds: AdmissionPlugin = {
+  name: 'DefaultTolerationSeconds',
+  mutate(request) {
+    if (isNewPod(request)) addDefaultTolerations(request.object);
+  },
+};
+
+/** Adds the tolerations that every pod has for a node in trouble, in place. */
+function addDefaultTolerations(pod: KubeObject): void {
   const spec = pod.spec ?? {};
   const given = (spec['tolerations'] as Toleration[] | undefined) ?? [];
   const added: Toleration[] = [];

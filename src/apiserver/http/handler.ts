@@ -5,6 +5,7 @@ import type { Access } from '../auth/access.ts';
 import type { RequestInfo, UserInfo } from '../contracts.ts';
 import type { Core } from '../core.ts';
 import type { ServerLog } from '../options.ts';
+import { admitConnection } from '../rest/connect.ts';
 import { dispatch, methodNotAllowed, noSuchResource } from '../rest/dispatch.ts';
 import type { ApiRequest } from '../rest/request.ts';
 import { requestInfo } from '../rest/request-info.ts';
@@ -136,6 +137,7 @@ export async function handleStream(edge: Edge, request: IncomingMessage, socket:
     edge.access.permit(user, info);
     if (info.group !== '' || info.resource !== 'pods' || !STREAMS.has(info.subresource)) throw noSuchResource();
     if (info.verb !== 'get' && info.verb !== 'create') throw methodNotAllowed();
+    await admitConnection(edge.core, { info, query, user });
     const { pod, streams } = edge.nodes.streamsFor(edge.core.store, info);
     const kind = info.subresource as 'attach' | 'exec' | 'portforward';
     if (kind !== 'portforward') query.set('container', containerOf(pod, query).container);

@@ -2,11 +2,12 @@ import { applyServerSide, badRequest, isFields, type KubeObject, timestamp } fro
 import type { Registration } from '../registry/registration.ts';
 import { prepareCreate } from './create.ts';
 import { asObject } from './decode.ts';
-import { admitFields, checkKind, finishCreate, type UpdateScope, type Write } from './journey.ts';
+import { admitFields, type Changed, checkKind, completeNew, finishCreate, type UpdateScope } from './journey.ts';
 import { hasStatus } from './metadata.ts';
 import { objectKeyOf } from './read.ts';
 import type { Outcome } from './request.ts';
-import { type Changed, change, checkStale, narrowed } from './update.ts';
+import { change, checkStale, narrowed } from './update.ts';
+import type { Write } from './write.ts';
 
 /** Server-side apply (KEP-555): creates what is missing, merges by owner what is there. */
 export async function apply(
@@ -43,10 +44,10 @@ export async function apply(
     const object = admitFields(quietly(write), merged);
     return { object, managedFields: merged.metadata.managedFields ?? [] };
   };
-  const missing = (): ReturnType<typeof finishCreate> => {
+  const missing = function* (): ReturnType<typeof finishCreate> {
     const { object, managedFields } = merge(undefined);
     delete object.metadata.resourceVersion;
-    return finishCreate(write, object, managedFields);
+    return yield* finishCreate(write, yield* completeNew(write, object, managedFields));
   };
   const creates = scope === undefined && !applied.metadata.uid;
   if (creates && !core.store.latest(registration.storage, objectKeyOf(registration, request))) {

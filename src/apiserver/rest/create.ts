@@ -10,28 +10,30 @@ import {
 } from '../../machinery/index.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
-import type { Decision } from '../store/store.ts';
+import { commit } from './commit.ts';
 import { decodeStrictly } from './decode.ts';
-import { admitFields, checkKind, finishCreate, typeOf, type Write } from './journey.ts';
+import { admitFields, checkKind, completeNew, finishCreate, normalize, typeOf } from './journey.ts';
 import { generatedName } from './metadata.ts';
-import { writeQuery } from './query.ts';
 import type { ApiRequest, Outcome } from './request.ts';
+import { settle } from './steps.ts';
+import { beginWrite, type Write } from './write.ts';
 
 /** How often a generated name that is taken is made anew (upstream's RetryGenerateName). */
 const NAME_ATTEMPTS = 8;
 
 /** POST of a new object. */
 export async function create(core: Core, registration: Registration, request: ApiRequest): Promise<Outcome> {
-  const write: Write = { core, registration, request, query: writeQuery(request, 'CreateOptions') };
+  const write = beginWrite(core, registration, request, 'CreateOptions');
   const { value: body, duplicates } = decodeStrictly(request, typeOf(registration));
   checkKind(body, registration);
-  const object = admitFields(write, body, duplicates);
-  checkNamespace(write, object);
-  await prepareCreate(write, object);
-  const { name, generateName } = object.metadata;
-  if (object.metadata.resourceVersion) {
+  const given = admitFields(write, body, duplicates);
+  checkNamespace(write, given);
+  await prepareCreate(write, given);
+  if (given.metadata.resourceVersion) {
     throw new ApiError(500, 'InternalError', 'resourceVersion should not be set on objects to be created');
   }
+  const object = await settle(completeNew(write, given));
+  const { name, generateName } = object.metadata;
   if (name) return store(write, object);
   if (!generateName) {
     throw invalid(registration.served, '', [requiredValue('metadata.name', 'name or generateName is required')]);
@@ -39,6 +41,7 @@ export async function create(core: Core, registration: Registration, request: Ap
   for (let attempt = 1; ; attempt++) {
     const named = cloneJson(object);
     named.metadata.name = generatedName(generateName);
+    normalize(registration, named);
     try {
       return await store(write, named);
     } catch (error) {
@@ -67,14 +70,12 @@ export function checkNamespace({ registration, request }: Write, object: KubeObj
 }
 
 async function store(write: Write, object: KubeObject): Promise<Outcome> {
-  const { core, registration, request, query } = write;
+  const { registration, request } = write;
   const key = { namespace: registration.served.namespaced ? request.info.namespace : '', name: object.metadata.name };
-  const decide = (current: unknown): Decision => {
+  const entry = await commit(write, key, function* (current) {
+    const decision = yield* finishCreate(write, object);
     if (current) throw alreadyExists(registration.served, key.name);
-    return finishCreate(write, object);
-  };
-  const entry = query.dryRun
-    ? core.store.preview(registration.storage, key, decide)
-    : await core.store.write(registration.storage, key, decide);
+    return decision;
+  });
   return { kind: 'entry', code: 201, registration, entry: registration.view(entry) };
 }

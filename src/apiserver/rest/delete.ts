@@ -1,5 +1,6 @@
 import {
   cloneJson,
+  type Fields,
   invalid,
   invalidValue,
   isReason,
@@ -12,12 +13,14 @@ import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Decision, Key } from '../store/store.ts';
+import { commit } from './commit.ts';
 import { decodeOptionalObject } from './decode.ts';
 import { isReleased } from './journey.ts';
 import { checkPreconditions } from './metadata.ts';
 import { selectionOf, writeQuery } from './query.ts';
 import { objectKeyOf } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
+import { admissionRequest, beginWrite } from './write.ts';
 
 const FOREGROUND = 'foregroundDeletion';
 const ORPHAN = 'orphan';
@@ -26,26 +29,31 @@ export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 /** Kinds whose deletion answers with the last state of the object instead of a Status. */
 const RETURNS_OBJECT = new Set(['PersistentVolume', 'PersistentVolumeClaim', 'Pod', 'Service', 'ServiceAccount']);
 const DEFAULT_GRACE_SECONDS = 30;
+/** How many objects of a collection are on their way to being deleted at a time. */
+const MAX_AT_ONCE = 256;
 
-interface DeleteOptions {
+export interface DeleteOptions {
   gracePeriodSeconds: number | undefined;
   propagationPolicy: string | undefined;
   uid: string | undefined;
   resourceVersion: string | undefined;
   dryRun: boolean;
+  /** The options as their client sent them. */
+  given: Fields;
 }
 
 /** meta/v1 DeleteOptions from the body, or else from the query. Throws ApiError 422 for values out of range. */
 export function deleteOptions(request: ApiRequest): DeleteOptions {
   const body = decodeOptionalObject(request) as (KubeObject & Record<string, unknown>) | undefined;
-  const { query } = request;
+  const { query: parameters } = request;
+  const query = writeQuery(request, 'DeleteOptions');
   const preconditions = body?.['preconditions'] as Record<string, string> | undefined;
   const grace =
     body?.['gracePeriodSeconds'] ??
-    (query.has('gracePeriodSeconds') ? Number(query.get('gracePeriodSeconds')) : undefined);
-  const orphan = body?.['orphanDependents'] ?? query.get('orphanDependents');
+    (parameters.has('gracePeriodSeconds') ? Number(parameters.get('gracePeriodSeconds')) : undefined);
+  const orphan = body?.['orphanDependents'] ?? parameters.get('orphanDependents');
   const legacyPolicy = orphan === true || orphan === 'true' ? 'Orphan' : undefined;
-  const policy = body?.['propagationPolicy'] ?? query.get('propagationPolicy') ?? legacyPolicy;
+  const policy = body?.['propagationPolicy'] ?? parameters.get('propagationPolicy') ?? legacyPolicy;
   const dryRun = body?.['dryRun'];
   const options = { group: 'meta.k8s.io', kind: 'DeleteOptions' };
   if (grace !== undefined && !Number.isInteger(grace)) {
@@ -60,8 +68,17 @@ export function deleteOptions(request: ApiRequest): DeleteOptions {
     propagationPolicy: policy ? String(policy) : undefined,
     uid: preconditions?.['uid'],
     resourceVersion: preconditions?.['resourceVersion'],
-    dryRun: (Array.isArray(dryRun) && dryRun.includes('All')) || writeQuery(request, 'DeleteOptions').dryRun,
+    dryRun: (Array.isArray(dryRun) && dryRun.includes('All')) || query.dryRun,
+    given: given(body, query.options, { gracePeriodSeconds: grace, propagationPolicy: policy || undefined }),
   };
+}
+
+/** The options as a client sent them: in a body, or else in the query. */
+function given(body: KubeObject | undefined, query: Fields, parameters: Fields): Fields {
+  if (!body)
+    return { ...query, ...Object.fromEntries(Object.entries(parameters).filter(([, value]) => value != null)) };
+  const { metadata: _, kind, apiVersion, ...options } = body;
+  return { ...query, ...options };
 }
 
 /** DELETE of one object. */
@@ -86,18 +103,21 @@ export async function removeCollection(core: Core, registration: Registration, r
   const selected = [...cache.candidates(selection).from(selection.namespace)].filter((entry) =>
     selects(selection, entry),
   );
-  const deletions = await Promise.all(
-    selected.map(async ({ namespace, name }) => {
-      try {
-        return (await deleteOne(core, registration, request, { namespace, name }, options)).entry;
-      } catch (error) {
-        if (isReason(error, 'NotFound')) return undefined;
-        throw error;
+  const deleted: Entry[] = [];
+  const left = selected.values();
+  // The workers share what is left; one that does not wait for admission leaves the next object to the same transaction.
+  await Promise.all(
+    Array.from({ length: Math.min(selected.length, MAX_AT_ONCE) }, async () => {
+      for (const { namespace, name } of left) {
+        try {
+          deleted.push((await deleteOne(core, registration, request, { namespace, name }, options)).entry);
+        } catch (error) {
+          if (!isReason(error, 'NotFound')) throw error;
+        }
       }
     }),
   );
-  const entries = deletions.filter((entry) => entry !== undefined);
-  return { kind: 'list', registration, page: { entries, revision: core.store.revision } };
+  return { kind: 'list', registration, page: { entries: deleted, revision: core.store.revision } };
 }
 
 /** Deletes one object, at once or in steps (grace, finalizers); says which. */
@@ -108,28 +128,22 @@ export async function deleteOne(
   key: Key,
   options: DeleteOptions,
 ): Promise<{ entry: Entry; removed: boolean }> {
+  const write = { ...beginWrite(core, registration, request, 'DeleteOptions'), dryRun: options.dryRun };
   let removed = false;
-  const decide = (current: Entry | undefined): Decision => {
+  const entry = await commit(write, key, function* (current) {
     if (!current) throw notFound(registration.served, key.name);
-    const old = current.object;
-    checkPreconditions(registration, old, options);
-    core.admission.admit({
-      operation: 'DELETE',
-      registration,
-      user: request.user,
-      object: old,
-      old,
-      dryRun: options.dryRun,
-      warn: request.warn,
-      annotate: request.annotate,
+    checkPreconditions(registration, current.object, options);
+    const old = registration.view(current).object;
+    const question = admissionRequest(write, {
+      ...{ operation: 'DELETE', object: old, old, ...key },
+      options: options.given,
     });
-    const decision = deletion(old, current, options);
+    yield* core.admission.mutate(question);
+    yield* core.admission.validate(question);
+    const decision = deletion(current.object, current, options);
     removed = 'remove' in decision;
     return decision;
-  };
-  const entry = options.dryRun
-    ? core.store.preview(registration.storage, key, decide)
-    : await core.store.write(registration.storage, key, decide);
+  });
   return { entry, removed };
 }
 

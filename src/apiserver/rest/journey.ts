@@ -19,30 +19,23 @@ import {
   validateSchema,
   zeroValuesOf,
 } from '../../machinery/index.ts';
+import type { AdmissionRequest } from '../admission/request.ts';
 import type { UpdateStrategy } from '../contracts.ts';
-import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Decision } from '../store/store.ts';
 import {
   bumpGeneration,
   dropEmpty,
+  forgetIdentity,
   hasStatus,
   keepIdentity,
   metadataErrors,
   metadataUpdateErrors,
   stampNew,
 } from './metadata.ts';
-import type { WriteQuery } from './query.ts';
-import type { ApiRequest } from './request.ts';
+import type { Steps } from './steps.ts';
 import { decodeTyped } from './typed.ts';
-
-/** One write on its way: decode → default → admit → validate → own fields → store. */
-export interface Write {
-  readonly core: Core;
-  readonly registration: Registration;
-  readonly request: ApiRequest;
-  readonly query: WriteQuery;
-}
+import { admissionRequest, type Write } from './write.ts';
 
 /** What an object of this endpoint is when its body does not say. Custom resources have to. */
 export function typeOf({ served, apiVersion, custom }: Registration): { apiVersion: string; kind: string } | undefined {
@@ -140,26 +133,37 @@ function refuseTerminating({ core, registration }: Write): void {
   throw new ApiError(405, 'MethodNotAllowed', why, {});
 }
 
-/** The last part of a create: what is stored of a decoded object that has its name. `object` is changed in place. */
-export function finishCreate(write: Write, object: KubeObject, applied?: ManagedFieldsEntry[]): Decision {
-  const { core, registration, request, query } = write;
+/**
+ * The first part of a create: an object as its client, its defaults and admission want it. It may have no name yet.
+ * `object` is changed in place.
+ */
+export function* completeNew(write: Write, object: KubeObject, applied?: ManagedFieldsEntry[]): Steps<KubeObject> {
+  const { core, registration, request } = write;
+  if (registration.served.namespaced) object.metadata.namespace = request.info.namespace;
+  forgetIdentity(object);
+  if (hasStatus(registration)) clearStatus(object, registration);
+  normalize(registration, object);
+  own(write, object, undefined, applied, undefined);
+  const question = admissionRequest(write, {
+    operation: 'CREATE',
+    object,
+    old: undefined,
+    name: object.metadata.name ?? '',
+  });
+  yield* core.admission.mutate(question);
+  if (question.object !== object) normalize(registration, question.object);
+  return question.object;
+}
+
+/** The last part of a create: what is stored of an object that is complete and has its name. It is changed in place. */
+export function* finishCreate(write: Write, object: KubeObject): Steps<Decision> {
+  const { core, registration, request } = write;
   const { served } = registration;
   refuseTerminating(write);
   stampNew(object, registration, request.info.namespace);
-  dropEmpty(object);
-  if (hasStatus(registration)) clearStatus(object, registration);
-  applyDefaults(registration, object);
-  core.admission.admit({
-    operation: 'CREATE',
-    registration,
-    user: request.user,
-    object,
-    old: undefined,
-    dryRun: query.dryRun,
-    warn: request.warn,
-    annotate: request.annotate,
-  });
   served.strategy?.prepareForCreate?.(object);
+  const question = admissionRequest(write, { operation: 'CREATE', object, old: undefined, name: object.metadata.name });
+  core.admission.allocate(question);
   const errors = [
     ...metadataErrors(object, registration),
     ...contentErrors(registration, object, undefined, undefined),
@@ -167,7 +171,7 @@ export function finishCreate(write: Write, object: KubeObject, applied?: Managed
   if (errors.length > 0) throw invalid(served, object.metadata.name, errors);
   served.strategy?.warnings?.(object, undefined).forEach(request.warn);
   core.checkEscalation(request.user, object, undefined);
-  own(write, object, undefined, applied, undefined);
+  yield* core.admission.validate(question);
   return { put: registration.toStorage(object) };
 }
 
@@ -180,37 +184,45 @@ const WITH_OWN_RULES = new Set<UpdateScope>(['status', 'binding', 'ephemeralcont
 /** Updates that change what an object asks for. */
 const COUNTED = new Set<UpdateScope>([undefined, 'scale', 'ephemeralcontainers', 'resize']);
 
+/** What a change makes of the current object. */
+export interface Changed {
+  /** Shares nothing with the current object. */
+  object: KubeObject;
+  /** For an apply: who owns what. */
+  managedFields?: ManagedFieldsEntry[];
+  /** What admission has completed and is to judge in place of the object: its Scale. null: it has judged already. */
+  review?: AdmissionRequest | null;
+}
+
 /**
- * The last part of an update: what is stored of the new object. `object` is changed in place; `old` is not.
+ * The last part of an update: what is stored of the changed object. That is changed in place; `old` is not.
  * A write that changes nothing keeps the stored object; one that lifts the last finalizer of a deleted object removes it.
  */
-export function finishUpdate(
+export function* finishUpdate(
   write: Write,
-  object: KubeObject,
+  changed: Changed,
   old: KubeObject,
   scope: UpdateScope,
-  applied?: ManagedFieldsEntry[],
-): Decision | undefined {
-  const { core, registration, request, query } = write;
+): Steps<Decision | undefined> {
+  const { core, registration, request } = write;
   const { served } = registration;
-  keepIdentity(object, old);
-  dropEmpty(object);
-  if (scope !== 'status' && hasStatus(registration) && scope !== 'binding') restoreStatus(object, old);
-  applyDefaults(registration, object);
+  const prepare = (object: KubeObject): void => {
+    keepIdentity(object, old);
+    if (scope !== 'status' && hasStatus(registration) && scope !== 'binding') restoreStatus(object, old);
+    normalize(registration, object);
+  };
+  prepare(changed.object);
+  own(write, changed.object, old, changed.managedFields, scope);
   const subresource = scope === undefined ? {} : { subresource: scope };
-  core.admission.admit({
-    operation: 'UPDATE',
-    registration,
-    user: request.user,
-    object,
-    old,
-    dryRun: query.dryRun,
-    warn: request.warn,
-    annotate: request.annotate,
-    ...subresource,
-  });
+  const question = admissionRequest(write, { operation: 'UPDATE', object: changed.object, old, ...subresource });
+  if (changed.review === undefined) {
+    yield* core.admission.mutate(question);
+    if (question.object !== changed.object) prepare(question.object);
+  }
+  const { object } = question;
   const strategy = strategyOf(registration, scope);
   if (scope !== 'finalize') strategy?.prepareForUpdate?.(object, old);
+  core.admission.allocate(question);
   if (COUNTED.has(scope)) bumpGeneration(object, old, registration);
   const errors = [
     ...metadataUpdateErrors(object, old),
@@ -220,42 +232,51 @@ export function finishUpdate(
   if (errors.length > 0) throw invalid(served, object.metadata.name, errors);
   if (scope === undefined) served.strategy?.warnings?.(object, old).forEach(request.warn);
   core.checkEscalation(request.user, object, old);
-  own(write, object, old, applied, scope);
+  const review = changed.review === undefined ? question : changed.review;
+  if (review) yield* core.admission.validate(review);
   if (unchanged(object, old)) return undefined;
   if (isReleased(object)) return { remove: true, last: registration.toStorage(object) };
   return { put: registration.toStorage(object) };
 }
 
+/** What holds of every stored object: no empty maps, and all defaults. In place. */
+export function normalize(registration: Registration, object: KubeObject): void {
+  dropEmpty(object);
+  applyDefaults(registration, object);
+}
+
 /** Clients do not choose the first status. That of a built-in kind is what Go makes of nothing. */
 function clearStatus(object: KubeObject, { served, custom }: Registration): void {
-  delete object['status'];
+  delete object.status;
   if (custom) return;
   const status = zeroValuesOf(builtinTypeName(served.schema)).written.find(([field]) => field === 'status');
   if (status) object.status = status[1]() as Fields;
 }
 
 function restoreStatus(object: KubeObject, old: KubeObject): void {
-  if (old.status === undefined) delete object['status'];
+  if (old.status === undefined) delete object.status;
   else object.status = cloneJson(old.status);
 }
 
-/** Records which manager set which fields. An apply has worked that out already. */
+/** Records which manager set which fields: before admission, whose additions nobody owns. An apply has worked that out. */
 function own(
-  write: Write,
+  { query, registration }: Write,
   object: KubeObject,
   old: KubeObject | undefined,
   applied: ManagedFieldsEntry[] | undefined,
   scope: UpdateScope,
 ): void {
   const { metadata } = object;
+  const { status: _, ...withoutStatus } = object;
   const managed =
     applied ??
     trackUpdate({
       old,
-      updated: object,
-      manager: write.query.fieldManager,
-      schema: write.registration.served.schema,
-      apiVersion: write.registration.apiVersion,
+      // The first status is the server's.
+      updated: !old && hasStatus(registration) ? (withoutStatus as KubeObject) : object,
+      manager: query.fieldManager,
+      schema: registration.served.schema,
+      apiVersion: registration.apiVersion,
       now: timestamp(),
       ...(scope === undefined ? {} : { subresource: scope }),
     });

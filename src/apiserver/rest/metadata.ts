@@ -31,16 +31,23 @@ export function generatedName(prefix: string): string {
   return prefix.slice(0, MAX_GENERATED_BASE) + suffix;
 }
 
+/** Takes away what only the server decides about a new object, in place. */
+export function forgetIdentity({ metadata }: KubeObject): void {
+  delete metadata.uid;
+  delete metadata.creationTimestamp;
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  delete (metadata as { selfLink?: string }).selfLink;
+}
+
 /** Fills in what the server decides about a new object, in place. */
 export function stampNew(object: KubeObject, registration: Registration, namespace: string): void {
   const { metadata } = object;
   if (registration.served.namespaced) metadata.namespace = namespace;
   else delete metadata.namespace;
+  forgetIdentity(object);
   metadata.uid = randomUUID();
   metadata.creationTimestamp = timestamp();
-  delete metadata.deletionTimestamp;
-  delete metadata.deletionGracePeriodSeconds;
-  delete (metadata as { selfLink?: string }).selfLink;
   if (countsGenerations(registration)) metadata.generation = 1;
   else delete metadata.generation;
 }

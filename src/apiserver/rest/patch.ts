@@ -9,10 +9,10 @@ import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import { apply } from './apply.ts';
 import { decodeBody, unsupportedMediaType } from './decode.ts';
-import { admitFields, type UpdateScope, type Write } from './journey.ts';
-import { writeQuery } from './query.ts';
+import { admitFields, type UpdateScope } from './journey.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import { change, checkVersion, narrowed } from './update.ts';
+import { beginWrite } from './write.ts';
 
 const JSON_PATCH = 'application/json-patch+json';
 const MERGE_PATCH = 'application/merge-patch+json';
@@ -40,7 +40,7 @@ export async function patch(
   request: ApiRequest,
   scope: UpdateScope,
 ): Promise<Outcome> {
-  const write: Write = { core, registration, request, query: writeQuery(request, 'PatchOptions') };
+  const write = beginWrite(core, registration, request, 'PatchOptions');
   const { value: body, duplicates } = decodeBody(request);
   if (request.contentType === APPLY_PATCH) return apply(write, body, duplicates, scope);
   const schema = registration.custom ? undefined : registration.served.schema;

@@ -1,6 +1,7 @@
 import {
   ApiError,
   badRequest,
+  type Fields,
   type KubeObject,
   parseFieldSelector,
   parseLabelSelector,
@@ -140,10 +141,14 @@ export interface WriteQuery {
   fieldManager: string;
   fieldValidation: 'Ignore' | 'Warn' | 'Strict';
   force: boolean;
+  /** The options as an object, as admission is shown them. */
+  options: Fields;
 }
 
+export type OptionsKind = 'CreateOptions' | 'DeleteOptions' | 'PatchOptions' | 'UpdateOptions';
+
 /** Reads the options of a write. Throws ApiError 422 for unknown values, worded as upstream. */
-export function writeQuery(request: ApiRequest, kind: string): WriteQuery {
+export function writeQuery(request: ApiRequest, kind: OptionsKind): WriteQuery {
   const { query } = request;
   const bad = (field: string, message: string, reason: string): ApiError =>
     new ApiError(422, 'Invalid', `${kind}.meta.k8s.io "" is invalid: ${field}: ${message}`, {
@@ -181,5 +186,13 @@ export function writeQuery(request: ApiRequest, kind: string): WriteQuery {
     fieldManager: fieldManager || (request.userAgent.split('/')[0] ?? '').slice(0, 128) || 'unknown',
     fieldValidation,
     force: force ?? false,
+    options: {
+      kind,
+      apiVersion: 'meta.k8s.io/v1',
+      ...(dryRun.length > 0 ? { dryRun } : {}),
+      ...(force === undefined ? {} : { force }),
+      ...(fieldManager === '' ? {} : { fieldManager }),
+      ...(query.get('fieldValidation') ? { fieldValidation } : {}),
+    },
   };
 }

@@ -14,12 +14,11 @@ import { scalePrinter } from '../printers/index.ts';
 import type { Registration } from '../registry/registration.ts';
 import { Entry } from '../store/entry.ts';
 import { asObject, decodeObject, decodeValue } from './decode.ts';
-import type { Write } from './journey.ts';
 import { patched } from './patch.ts';
-import { writeQuery } from './query.ts';
 import { get } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import { change } from './update.ts';
+import { admissionRequest, beginWrite } from './write.ts';
 
 interface Paths {
   replicas: readonly string[];
@@ -106,14 +105,15 @@ function asScale(outcome: Outcome, registration: Registration): Outcome {
 export async function scale(core: Core, registration: Registration, request: ApiRequest): Promise<Outcome> {
   const { verb } = request.info;
   if (verb === 'get') return asScale(get(core, registration, request), registration);
-  const write: Write = {
-    core,
-    registration,
-    request,
-    query: writeQuery(request, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions'),
-  };
+  const write = beginWrite(core, registration, request, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
   const next = verb === 'patch' ? patchedScale(request, registration) : givenScale(request);
-  const outcome = await change(write, 'scale', (old) => ({ object: scaled(old, next(old), registration) }));
+  const outcome = await change(write, 'scale', function* (old) {
+    const before = scaleOf(old, registration);
+    const question = { operation: 'UPDATE', subresource: 'scale', object: cloneJson(next(old)), old: before } as const;
+    const review = admissionRequest(write, question);
+    yield* core.admission.mutate(review);
+    return { object: scaled(old, review.object, registration), review };
+  });
   return asScale(outcome, registration);
 }
 

@@ -11,12 +11,13 @@ import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import { decodeObject } from './decode.ts';
 import { deleteOne } from './delete.ts';
-import { admitFields, checkKind, typeOf, type Write } from './journey.ts';
+import { admitFields, checkKind, typeOf } from './journey.ts';
 import { checkPreconditions } from './metadata.ts';
-import { writeQuery } from './query.ts';
 import { objectKeyOf } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
+import { type Steps, settle } from './steps.ts';
 import { change, checkVersion } from './update.ts';
+import { admissionRequest, beginWrite, type Write } from './write.ts';
 
 interface Condition {
   type: string;
@@ -32,7 +33,8 @@ export async function bind(core: Core, pods: Registration, request: ApiRequest):
   if (!target?.name) throw badRequest('target.name: Required value');
   const name = request.info.name || binding.metadata.name;
   const of = { ...request, info: { ...request.info, name, resource: 'pods' } };
-  const write: Write = { core, registration: pods, request: of, query: writeQuery(request, 'CreateOptions') };
+  const write = beginWrite(core, pods, of, 'CreateOptions');
+  await settle(admitNew(write, binding, 'binding'));
   await change(write, 'binding', (old) => {
     checkPreconditions(pods, old, binding.metadata);
     if (old.metadata.deletionTimestamp)
@@ -46,7 +48,7 @@ export async function bind(core: Core, pods: Registration, request: ApiRequest):
       pod.metadata.annotations = { ...pod.metadata.annotations, ...binding.metadata.annotations };
     }
     pod.status = { ...pod.status, conditions: withScheduled(pod) };
-    return { object: pod };
+    return { object: pod, review: null };
   });
   return { kind: 'value', code: 201, value: CREATED };
 }
@@ -73,19 +75,22 @@ export async function evict(core: Core, pods: Registration, request: ApiRequest)
       `name in URL does not match name in Eviction object: expected ${key.name}, got ${eviction.metadata.name}`,
     );
   }
+  const write = beginWrite(core, pods, request, 'CreateOptions');
+  await settle(admitNew(write, eviction, 'eviction'));
   await deleteOne(core, pods, request, key, {
     gracePeriodSeconds: options?.gracePeriodSeconds,
     propagationPolicy: undefined,
     uid: options?.preconditions?.uid,
     resourceVersion: options?.preconditions?.resourceVersion,
-    dryRun: (options?.dryRun?.includes('All') ?? false) || writeQuery(request, 'CreateOptions').dryRun,
+    dryRun: (options?.dryRun?.includes('All') ?? false) || write.dryRun,
+    given: { ...options },
   });
   return { kind: 'value', code: 201, value: CREATED };
 }
 
 /** PUT namespaces/NAME/finalize: the only way to change a namespace's spec.finalizers. */
 export async function finalize(core: Core, namespaces: Registration, request: ApiRequest): Promise<Outcome> {
-  const write: Write = { core, registration: namespaces, request, query: writeQuery(request, 'UpdateOptions') };
+  const write = beginWrite(core, namespaces, request, 'UpdateOptions');
   const body = decodeObject(request, typeOf(namespaces));
   checkKind(body, namespaces);
   const given = admitFields(write, body);
@@ -95,6 +100,22 @@ export async function finalize(core: Core, namespaces: Registration, request: Ap
     object.spec = { ...object.spec, finalizers: given.spec?.['finalizers'] ?? [] };
     return { object };
   });
+}
+
+/** Admission of what is created and never stored. Returns the completed object. */
+function* admitNew(write: Write, object: KubeObject, subresource: string | undefined): Steps<KubeObject> {
+  const { admission } = write.core;
+  const about = subresource === undefined ? {} : { subresource };
+  const question = admissionRequest(write, { operation: 'CREATE', object, old: undefined, ...about });
+  yield* admission.mutate(question);
+  yield* admission.validate(question);
+  return question.object;
+}
+
+function serviceAccounts(core: Core): Registration {
+  const registration = core.registry.find('', 'v1', 'serviceaccounts');
+  if (!registration) throw new Error('service accounts are not served');
+  return registration;
 }
 
 /** A create of what is never stored: a review, or a token request for a service account. */
@@ -118,6 +139,8 @@ export async function answerVirtual(
       'the namespace of the provided object does not match the namespace sent on the request',
     );
   }
-  const value = await handler(request.user, object, request.info.namespace, request.info.name);
+  const write = beginWrite(core, registration ?? serviceAccounts(core), request, 'CreateOptions');
+  const admitted = await settle(admitNew(write, object, registration ? undefined : 'token'));
+  const value = await handler(request.user, admitted, request.info.namespace, request.info.name);
   return { kind: 'value', code: 201, value };
 }

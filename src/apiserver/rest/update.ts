@@ -5,28 +5,20 @@ import {
   invalid,
   invalidValue,
   type KubeObject,
-  type ManagedFieldsEntry,
   notFound,
 } from '../../machinery/index.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
-import type { Entry } from '../store/entry.ts';
 import type { Decision } from '../store/store.ts';
+import { commit, STALE } from './commit.ts';
 import { checkNamespace } from './create.ts';
 import { decodeStrictly } from './decode.ts';
-import { admitFields, checkKind, finishUpdate, typeOf, type UpdateScope, type Write } from './journey.ts';
+import { admitFields, type Changed, checkKind, finishUpdate, typeOf, type UpdateScope } from './journey.ts';
 import { checkPreconditions } from './metadata.ts';
-import { writeQuery } from './query.ts';
 import { objectKeyOf } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
-
-const STALE = 'the object has been modified; please apply your changes to the latest version and try again';
-
-/** What a change makes of the current object: a new one that shares nothing with it, and for an apply who owns what. */
-export interface Changed {
-  object: KubeObject;
-  managedFields?: ManagedFieldsEntry[];
-}
+import type { Steps } from './steps.ts';
+import { beginWrite, type Write } from './write.ts';
 
 /** PUT of a whole object, or of its status. */
 export async function update(
@@ -35,7 +27,7 @@ export async function update(
   request: ApiRequest,
   scope: UpdateScope,
 ): Promise<Outcome> {
-  const write: Write = { core, registration, request, query: writeQuery(request, 'UpdateOptions') };
+  const write = beginWrite(core, registration, request, 'UpdateOptions');
   const { value: body, duplicates } = decodeStrictly(request, typeOf(registration));
   checkKind(body, registration);
   const object = admitFields(write, body, duplicates);
@@ -50,7 +42,8 @@ export async function update(
   }
   return change(write, scope, (old) => {
     checkVersion(write, object, old);
-    return { object: narrowed(object, old, scope) };
+    // Its admission may have to begin again.
+    return { object: narrowed(cloneJson(object), old, scope) };
   });
 }
 
@@ -92,24 +85,22 @@ export function narrowed(object: KubeObject, old: KubeObject, scope: UpdateScope
 export async function change(
   write: Write,
   scope: UpdateScope,
-  make: (old: KubeObject) => Changed,
-  missing?: () => Decision,
+  make: (old: KubeObject) => Changed | Steps<Changed>,
+  missing?: () => Steps<Decision>,
 ): Promise<Outcome> {
-  const { core, registration, request, query } = write;
+  const { registration, request } = write;
   const key = objectKeyOf(registration, request);
   let created = false;
-  const decide = (current: Entry | undefined): Decision => {
+  const entry = await commit(write, key, function* (current) {
+    created = current === undefined;
     if (!current) {
       if (!missing) throw notFound(registration.served, key.name);
-      created = true;
-      return missing();
+      return yield* missing();
     }
     const old = registration.view(current).object;
-    const { object, managedFields } = make(old);
-    return finishUpdate(write, object, old, scope, managedFields) ?? { keep: current };
-  };
-  const entry = query.dryRun
-    ? core.store.preview(registration.storage, key, decide)
-    : await core.store.write(registration.storage, key, decide);
+    const making = make(old);
+    const changed = 'object' in making ? making : yield* making;
+    return (yield* finishUpdate(write, changed, old, scope)) ?? { keep: current };
+  });
   return { kind: 'entry', code: created ? 201 : 200, registration, entry: registration.view(entry) };
 }
