@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 const all = readdirSync(import.meta.dirname)
   .filter((file) => file.endsWith('.ts') && file !== 'index.ts')
   .map((file) => file.replace('.ts', ''));
-const asked = process.argv.slice(2);
+const asked = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const unknown = asked.find((name) => !all.includes(name));
 if (unknown) {
   console.error(`there is no benchmark "${unknown}"; there are ${all.join(', ')}`);
