@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { createPublicKey } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
@@ -45,6 +46,8 @@ async function startPeer(homeport: TestHomeport): Promise<Peer> {
     replace: '',
   }));
   const data = mkdtempSync(join(tmpdir(), 'homeport-bench-peer-'));
+  const key = createPublicKey(readFileSync(join(homeport.dataDir, 'pki', 'sa.key')));
+  writeFileSync(join(data, 'sa.pub'), key.export({ type: 'spki', format: 'pem' }));
   const [client = 0, peers = 0, secure = 0] = await freePorts(3);
   const began = performance.now();
   const processes = [
@@ -87,7 +90,7 @@ function apiserverFlags(pki: string, data: string, etcdPort: number, port: numbe
     `--tls-private-key-file=${pki}/apiserver.key`,
     `--client-ca-file=${pki}/ca.crt`,
     '--service-account-issuer=https://kubernetes.default.svc',
-    `--service-account-key-file=${pki}/sa.key`,
+    `--service-account-key-file=${data}/sa.pub`,
     `--service-account-signing-key-file=${pki}/sa.key`,
     '--authorization-mode=Node,RBAC',
     '--service-cluster-ip-range=10.96.0.0/16',

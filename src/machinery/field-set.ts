@@ -65,7 +65,7 @@ export function intersection(a: FieldSet | undefined, b: FieldSet | undefined): 
 const elementOrder = 'fkvi';
 
 /** The order of path elements in FieldsV1 and in messages: fields, keys, values, indices, each by their text. */
-function compareElements(a: string, b: string): number {
+export function compareElements(a: string, b: string): number {
   if (a[0] !== b[0]) return elementOrder.indexOf(a.charAt(0)) - elementOrder.indexOf(b.charAt(0));
   return a < b ? -1 : a > b ? 1 : 0;
 }
@@ -169,6 +169,23 @@ function decodeNode(fields: unknown, isChild: boolean): FieldSet | undefined {
     if (child) children.set(canonicalElement(key), child);
   }
   return fieldSet(Object.hasOwn(fields, '.'), children);
+}
+
+/** True when a set has a path in common with FieldsV1 whose path elements are spelled as ours: what encodeFieldsV1 wrote. */
+export function overlaps(fields: Fields, set: FieldSet | undefined): boolean {
+  if (!set?.children) return false;
+  for (const [element, child] of set.children) {
+    const below = fields[element];
+    if (!isFields(below)) continue;
+    if (child.member && ('.' in below || isLeaf(below))) return true;
+    if (overlaps(below, child)) return true;
+  }
+  return false;
+}
+
+function isLeaf(fields: Fields): boolean {
+  for (const _ in fields) return false;
+  return true;
 }
 
 /** Writes FieldsV1. */

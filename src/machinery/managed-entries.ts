@@ -1,5 +1,14 @@
-import { decodeFieldsV1, encodeFieldsV1, type FieldSet, fieldSet, union } from './field-set.ts';
-import type { ManagedFieldsEntry } from './object.ts';
+import {
+  decodeFieldsV1,
+  difference,
+  encodeFieldsV1,
+  type FieldSet,
+  intersection,
+  leaf,
+  overlaps,
+  union,
+} from './field-set.ts';
+import type { Fields, ManagedFieldsEntry } from './object.ts';
 import { compareText } from './text.ts';
 
 /** What one manager owns: a managedFields entry, read. */
@@ -22,9 +31,29 @@ export function identityOf(manager: Omit<Manager, 'set' | 'time'>): string {
   return JSON.stringify([manager.manager, operation, subresource, operation === 'Apply' ? '' : apiVersion]);
 }
 
+/** The entries that managers were read from, for those that did not change. */
 const sources = new WeakMap<Manager, ManagedFieldsEntry>();
 
-/** Reads managedFields. Throws Error if an entry is malformed. */
+/** Reads managedFields that encodeManagers wrote. A set is read when it is first asked for: most writes touch few of them. */
+export function storedManagers(entries: readonly ManagedFieldsEntry[] | undefined): Managers {
+  const managers: Managers = new Map();
+  for (const entry of entries ?? []) {
+    const { manager, operation, apiVersion, subresource, time, fieldsV1 } = entry;
+    let set: FieldSet | undefined;
+    const stored: Manager = {
+      ...{ manager, operation, apiVersion, subresource: subresource || undefined, time },
+      get set() {
+        set ??= decodeFieldsV1(fieldsV1) ?? leaf;
+        return set;
+      },
+    };
+    sources.set(stored, entry);
+    managers.set(identityOf(stored), stored);
+  }
+  return managers;
+}
+
+/** Reads managedFields that a client sent. Throws Error if an entry is malformed. */
 export function decodeManagers(entries: readonly ManagedFieldsEntry[] | undefined | null): Managers {
   const managers: Managers = new Map();
   for (const entry of entries ?? []) {
@@ -35,7 +64,6 @@ export function decodeManagers(entries: readonly ManagedFieldsEntry[] | undefine
     const set = decodeFieldsV1(fieldsV1 ?? {});
     if (!set) continue;
     const decoded: Manager = { manager, operation, apiVersion, subresource: subresource || undefined, time, set };
-    sources.set(decoded, entry);
     managers.set(identityOf(decoded), decoded);
   }
   return managers;
@@ -48,16 +76,18 @@ export function encodeManagers(managers: Managers): ManagedFieldsEntry[] | undef
 }
 
 function encodeManager(manager: Manager): ManagedFieldsEntry {
-  const known = sources.get(manager);
-  if (known) return known;
-  const { operation, apiVersion, subresource, time, set } = manager;
+  return sources.get(manager) ?? encodeEntry(manager, encodeFieldsV1(manager.set));
+}
+
+export function encodeEntry(manager: Omit<Manager, 'set'>, fieldsV1: Fields): ManagedFieldsEntry {
+  const { operation, apiVersion, subresource, time } = manager;
   return {
     manager: manager.manager,
     operation,
     apiVersion,
     ...(time === undefined ? {} : { time }),
     fieldsType: 'FieldsV1',
-    fieldsV1: encodeFieldsV1(set),
+    fieldsV1,
     ...(subresource === undefined ? {} : { subresource }),
   };
 }
@@ -101,18 +131,25 @@ export const neverManaged: FieldSet = {
   ]),
 };
 
-/** The managers that are left when what they own is narrowed; an unchanged set leaves the manager as it is. */
-export function narrowed(managers: Managers, narrow: (manager: Manager) => FieldSet | undefined): Managers {
+/** The managers that are left when some of what they own is taken from them; the others stay as they are. */
+export function without(managers: Managers, ...taken: readonly (FieldSet | undefined)[]): Managers {
   const left: Managers = new Map();
   for (const [identity, manager] of managers) {
-    const set = narrow(manager);
-    if (set)
-      left.set(
-        identity,
-        set === manager.set ? manager : { ...manager, set: fieldSet(set.member, set.children) ?? set },
-      );
+    const touched = taken.filter((set) => owns(manager, set));
+    if (touched.length === 0) {
+      left.set(identity, manager);
+      continue;
+    }
+    const set = touched.reduce<FieldSet | undefined>(difference, manager.set);
+    if (set) left.set(identity, { ...manager, set });
   }
   return left;
+}
+
+/** True when the manager owns anything of the set. */
+export function owns(manager: Manager, set: FieldSet | undefined): boolean {
+  const source = sources.get(manager);
+  return source ? overlaps(source.fieldsV1, set) : intersection(manager.set, set) !== undefined;
 }
 
 /**

@@ -138,6 +138,21 @@ describe('laws of server-side apply', () => {
     { requiredKeys: [] },
   );
 
+  it('a creator owns what differs from an empty object', () => {
+    const metadata = fc.record(
+      { labels: fc.dictionary(name, name), finalizers: fc.array(name, { maxLength: 3 }) },
+      { requiredKeys: [] },
+    );
+    fc.assert(
+      fc.property(spec, metadata, (created, given) => {
+        const object = web(created, given);
+        const empty = { ...object, metadata: {} as KubeObject['metadata'], spec: undefined };
+        const text = (old: KubeObject | undefined): string => JSON.stringify(update(old, object, 'a'));
+        expect(text(undefined)).toBe(text(empty));
+      }),
+    );
+  });
+
   it('applying the same again changes nothing', () => {
     fc.assert(
       fc.property(spec, spec, (before, applied) => {

@@ -1,3 +1,4 @@
+import { createdFields } from './created-fields.ts';
 import { difference, type FieldSet, intersection, union } from './field-set.ts';
 import { equalJson, isFields } from './json.ts';
 import { allowedByLastApplied, withLastApplied } from './last-applied.ts';
@@ -5,12 +6,15 @@ import { type Conflict, conflictError } from './managed-conflict.ts';
 import {
   capUpdateManagers,
   decodeManagers,
+  encodeEntry,
   encodeManagers,
   identityOf,
   type Manager,
   type Managers,
-  narrowed,
   neverManaged,
+  owns,
+  storedManagers,
+  without,
 } from './managed-entries.ts';
 import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from './object.ts';
 import type { Schema } from './schema.ts';
@@ -78,7 +82,7 @@ function checkApplied(applied: KubeObject, apiVersion: string): void {
 
 /** The managers of the live object. What was written before anybody was tracked belongs to before-first-apply. */
 function liveManagers({ live, apiVersion, schema, now, subresource }: ApplyInput): Managers {
-  const managers = decodedOrNone(live?.metadata.managedFields);
+  const managers = storedManagers(live?.metadata.managedFields);
   if (!live || managers.size > 0) return managers;
   const update = { manager: 'before-first-apply', operation: 'Update', apiVersion, subresource } as const;
   const { changed } = compare(emptyObject(live), withoutManagedFields(live), schema);
@@ -87,7 +91,7 @@ function liveManagers({ live, apiVersion, schema, now, subresource }: ApplyInput
   return managers;
 }
 
-function decodedOrNone(entries: ManagedFieldsEntry[] | undefined): Managers {
+function sentOrNone(entries: ManagedFieldsEntry[] | undefined): Managers {
   try {
     return decodeManagers(entries);
   } catch {
@@ -143,10 +147,13 @@ function withoutConflicts(
   managers: Managers,
   identity: string,
 ): Managers {
+  const others = new Map(managers);
+  others.delete(identity);
+  if (others.size === 0) return managers;
   const { changed, removed } = compare(base, result, input.schema);
   const conflicts: Conflict[] = [];
-  for (const [other, manager] of managers) {
-    const set = other === identity ? undefined : intersection(manager.set, changed);
+  for (const manager of others.values()) {
+    const set = owns(manager, changed) ? intersection(manager.set, changed) : undefined;
     if (set) conflicts.push({ manager, set });
   }
   if (!input.force && conflicts.length > 0) {
@@ -157,9 +164,9 @@ function withoutConflicts(
     });
     if (disallowed.length > 0) throw conflictError(disallowed);
   }
-  return narrowed(managers, (manager) =>
-    identityOf(manager) === identity ? manager.set : difference(difference(manager.set, changed), removed),
-  );
+  const left = without(others, changed, removed);
+  const mine = managers.get(identity);
+  return mine ? left.set(identity, mine) : left;
 }
 
 /**
@@ -171,9 +178,10 @@ export function trackUpdate(input: UpdateInput): ManagedFieldsEntry[] | undefine
   const { old, updated, schema } = input;
   const managers = sentManagers(input);
   if (managers.size === 0 && old?.metadata.uid) return undefined;
+  if (managers.size === 0 && !old) return createdBy(input);
   const before = old ? withoutManagedFields(old) : emptyObject(updated);
   const { changed, removed } = compare(before, withoutManagedFields(updated), schema);
-  const left = narrowed(managers, ({ set }) => difference(difference(set, changed), removed));
+  const left = without(managers, changed, removed);
   const taken = difference(changed, neverManaged);
   if (taken) {
     const entry = own(input, 'Update');
@@ -184,11 +192,18 @@ export function trackUpdate(input: UpdateInput): ManagedFieldsEntry[] | undefine
   return encodeManagers(left);
 }
 
+function createdBy(input: UpdateInput): ManagedFieldsEntry[] | undefined {
+  const fieldsV1 = createdFields(input.updated, input.schema);
+  return fieldsV1 && [encodeEntry(own(input, 'Update'), fieldsV1)];
+}
+
 function sentManagers({ old, updated, subresource }: UpdateInput): Managers {
   const sent = updated.metadata.managedFields;
   if (!subresource && isReset(sent)) return new Map();
-  const managers = subresource ? new Map<string, Manager>() : decodedOrNone(sent);
-  return managers.size > 0 ? managers : decodedOrNone(old?.metadata.managedFields);
+  const kept = old?.metadata.managedFields;
+  if (subresource || !sent || equalJson(sent, kept)) return storedManagers(kept);
+  const managers = sentOrNone(sent);
+  return managers.size > 0 ? managers : storedManagers(kept);
 }
 
 function isReset(sent: ManagedFieldsEntry[] | undefined | null): boolean {

@@ -3,13 +3,19 @@ import { stringify } from 'yaml';
 import { ApiError } from '../../machinery/index.ts';
 import { listHead } from '../rest/envelope.ts';
 import type { Outcome } from '../rest/request.ts';
-import { drained } from './drained.ts';
+import { joined, stream } from './blocks.ts';
 import { type Negotiated, negotiate, type Shape } from './negotiate.ts';
 import { PROTOBUF, protobufEntry, protobufList, protobufOf } from './protobuf.ts';
-import { type IncludeObject, metadataList, objectList, partialMetadata, tableList, tableOf } from './shapes.ts';
+import {
+  type IncludeObject,
+  metadataList,
+  objectList,
+  type Piece,
+  partialMetadata,
+  tableList,
+  tableOf,
+} from './shapes.ts';
 
-/** Pieces of a list are gathered into writes of about this many bytes. */
-const WRITE_SIZE = 256 * 1024;
 const JSON_TYPE = 'application/json';
 const YAML = 'application/yaml';
 
@@ -31,12 +37,13 @@ export async function respond(
   if (format === 'protobuf') return sendProtobuf(response, outcome, shape, version);
   if (format === 'yaml' && shape === 'object') return sendYaml(response, outcome);
   if (format === 'yaml' || indent) {
-    const text = Buffer.concat([...piecesOf(outcome, rendering)]).toString('utf8');
+    const text = joined([...piecesOf(outcome, rendering)]).toString('utf8');
     return sendValue(response, outcome.kind === 'entry' ? outcome.code : 200, JSON.parse(text), format, indent);
   }
   if (outcome.kind === 'entry') {
-    const [bytes] = piecesOf(outcome, rendering);
-    return sendBytes(response, outcome.code, JSON_TYPE, bytes as Buffer);
+    const { entry, code } = outcome;
+    const bytes = shape === 'object' ? entry.bytes : joined([...piecesOf(outcome, rendering)]);
+    return sendBytes(response, code, JSON_TYPE, bytes);
   }
   response.writeHead(200, { 'content-type': JSON_TYPE });
   return stream(response, piecesOf(outcome, rendering));
@@ -46,36 +53,18 @@ export async function respond(
 function piecesOf(
   outcome: Outcome & { kind: 'entry' | 'list' },
   { shape, version, include }: Rendering,
-): Iterable<Buffer> {
+): Iterable<Piece> {
   const { registration } = outcome;
   if (outcome.kind === 'entry') {
     const { entry } = outcome;
     if (shape === 'object') return [entry.bytes];
-    if (shape === 'metadata') return [Buffer.from(partialMetadata(entry, version))];
-    return [Buffer.from(tableOf(registration, entry, include, version, true))];
+    if (shape === 'metadata') return partialMetadata(entry, version);
+    return tableOf(registration, entry, include, version, true);
   }
   const { page } = outcome;
   if (shape === 'table') return tableList(registration, page, include, version);
   if (shape === 'metadata') return metadataList(registration, page, version);
   return objectList(listHead(registration, page), registration, page);
-}
-
-/** Writes pieces as fast as the client takes them, and no faster. */
-async function stream(response: ServerResponse, pieces: Iterable<Buffer>): Promise<void> {
-  let gathered: Buffer[] = [];
-  let size = 0;
-  for (const piece of pieces) {
-    gathered.push(piece);
-    size += piece.length;
-    if (size < WRITE_SIZE) continue;
-    if (!response.write(Buffer.concat(gathered, size))) {
-      await drained(response);
-      if (response.destroyed) return;
-    }
-    gathered = [];
-    size = 0;
-  }
-  response.end(Buffer.concat(gathered, size));
 }
 
 async function sendProtobuf(
@@ -103,11 +92,10 @@ function sendYaml(response: ServerResponse, outcome: Outcome & { kind: 'entry' |
 }
 
 /** A list as YAML, in pieces: writing YAML is slow, and other requests must have their turn. */
-function* yamlList({ registration, page }: Outcome & { kind: 'list' }): Iterable<Buffer> {
-  yield Buffer.from(toYaml(listHead(registration, page)));
-  if (page.entries.length === 0) yield Buffer.from('items: []\n');
-  else yield Buffer.from('items:\n');
-  for (const entry of page.entries) yield Buffer.from(toYaml([registration.view(entry).object]));
+function* yamlList({ registration, page }: Outcome & { kind: 'list' }): Iterable<string> {
+  yield toYaml(listHead(registration, page));
+  yield page.entries.length === 0 ? 'items: []\n' : 'items:\n';
+  for (const entry of page.entries) yield toYaml([registration.view(entry).object]);
 }
 
 function sendValue(

@@ -13,16 +13,22 @@ export function includeObject(query: URLSearchParams): IncludeObject {
   throw badRequest(`unrecognized includeObject value: ${JSON.stringify(value)}`);
 }
 
-/** meta.k8s.io PartialObjectMetadata of an object, as JSON text. */
-export function partialMetadata(entry: Entry, version: string): string {
-  return `{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/${version}","metadata":${JSON.stringify(entry.object.metadata)}}`;
+/** A part of an answer: text, or bytes that are sent as they are. */
+export type Piece = string | Buffer;
+
+const CLOSE = '}';
+
+/** meta.k8s.io PartialObjectMetadata of an object, as JSON: its metadata is a part of the stored bytes. */
+export function partialMetadata(entry: Entry, version: string): Piece[] {
+  const head = `{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/${version}","metadata":`;
+  return [head, entry.metadata, CLOSE];
 }
 
-function row(registration: Registration, entry: Entry, include: IncludeObject, version: string): string {
+function row(registration: Registration, entry: Entry, include: IncludeObject, version: string): Piece[] {
   const cells = JSON.stringify(registration.served.printer.cells(entry.object, Date.now()));
-  if (include === 'None') return `{"cells":${cells}}`;
-  const object = include === 'Object' ? entry.bytes.toString('utf8') : partialMetadata(entry, version);
-  return `{"cells":${cells},"object":${object}}`;
+  if (include === 'None') return [`{"cells":${cells}}`];
+  const object = include === 'Object' ? [entry.bytes] : partialMetadata(entry, version);
+  return [`{"cells":${cells},"object":`, ...object, CLOSE];
 }
 
 /** A Table's text before its rows; `columns` false leaves out their definitions, as later events of a watch do. */
@@ -38,9 +44,10 @@ export function tableOf(
   include: IncludeObject,
   version: string,
   columns: boolean,
-): string {
+): Piece[] {
   const metadata = { resourceVersion: entry.object.metadata.resourceVersion };
-  return `${tableHead(registration, metadata, version, columns)}${row(registration, entry, include, version)}]}`;
+  const head = tableHead(registration, metadata, version, columns);
+  return [head, ...row(registration, entry, include, version), ']}'];
 }
 
 /** The rows of a list as a Table, in pieces. */
@@ -49,40 +56,38 @@ export function* tableList(
   page: Page,
   include: IncludeObject,
   version: string,
-): Iterable<Buffer> {
-  yield Buffer.from(tableHead(registration, listMeta(page), version, true));
+): Iterable<Piece> {
+  yield tableHead(registration, listMeta(page), version, true);
   let first = true;
   for (const entry of page.entries) {
-    yield Buffer.from((first ? '' : ',') + row(registration, registration.view(entry), include, version));
+    if (!first) yield ',';
+    yield* row(registration, registration.view(entry), include, version);
     first = false;
   }
-  yield Buffer.from(']}\n');
+  yield ']}\n';
 }
 
 /** The metadata of a list's objects as a PartialObjectMetadataList, in pieces. */
-export function* metadataList(registration: Registration, page: Page, version: string): Iterable<Buffer> {
+export function* metadataList(registration: Registration, page: Page, version: string): Iterable<Piece> {
   const head = JSON.stringify(listMeta(page));
-  yield Buffer.from(
-    `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/${version}","metadata":${head},"items":[`,
-  );
+  yield `{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/${version}","metadata":${head},"items":[`;
   let first = true;
   for (const entry of page.entries) {
-    yield Buffer.from((first ? '' : ',') + partialMetadata(registration.view(entry), version));
+    if (!first) yield ',';
+    yield* partialMetadata(registration.view(entry), version);
     first = false;
   }
-  yield Buffer.from(']}\n');
+  yield ']}\n';
 }
 
-const COMMA = Buffer.from(',');
-
 /** A list, in pieces: the items are the stored bytes. */
-export function* objectList(head: object, registration: Registration, page: Page): Iterable<Buffer> {
-  yield Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`);
+export function* objectList(head: object, registration: Registration, page: Page): Iterable<Piece> {
+  yield `${JSON.stringify(head).slice(0, -1)},"items":[`;
   let first = true;
   for (const entry of page.entries) {
-    if (!first) yield COMMA;
+    if (!first) yield ',';
     yield registration.view(entry).bytes;
     first = false;
   }
-  yield Buffer.from(']}\n');
+  yield ']}\n';
 }

@@ -4,10 +4,11 @@ import type { WatchItem } from '../cache/watch.ts';
 import type { Registration } from '../registry/registration.ts';
 import { bookmarkObject } from '../rest/envelope.ts';
 import type { Outcome } from '../rest/request.ts';
+import { joined } from './blocks.ts';
 import { drained } from './drained.ts';
 import type { Negotiated } from './negotiate.ts';
 import { PROTOBUF_WATCH, protobufEntry, protobufEvent, protobufOf } from './protobuf.ts';
-import { type IncludeObject, partialMetadata, tableHead, tableOf } from './shapes.ts';
+import { type IncludeObject, type Piece, partialMetadata, tableHead, tableOf } from './shapes.ts';
 
 /** Changes that one turn of a watcher looks at, so that many watchers share the process fairly. */
 const BATCH = 256;
@@ -16,11 +17,6 @@ const BOOKMARK_INTERVAL = 60_000;
 
 /** How long a client may take for the last events of a watch that is over, in milliseconds. */
 const PARTING = 5_000;
-
-const OPEN: Record<string, Buffer> = Object.fromEntries(
-  ['ADDED', 'MODIFIED', 'DELETED'].map((type) => [type, Buffer.from(`{"type":"${type}","object":`)]),
-);
-const CLOSE = Buffer.from('}\n');
 
 type ObjectItem = Exclude<WatchItem, { type: 'BOOKMARK' }>;
 
@@ -31,16 +27,16 @@ function createFrames(registration: Registration, negotiated: Negotiated, includ
   const variant = `${registration.apiVersion} ${shape} ${version} ${protobuf ? 'protobuf' : include}`;
   let columns = true;
 
-  function body(item: ObjectItem, withColumns: boolean): Buffer {
+  function body(item: ObjectItem, withColumns: boolean): Piece[] {
     const entry = registration.view(item.entry);
-    if (shape === 'object') return entry.bytes;
-    if (shape === 'metadata') return Buffer.from(partialMetadata(entry, version));
-    return Buffer.from(tableOf(registration, entry, include, version, withColumns));
+    if (shape === 'object') return [entry.bytes];
+    if (shape === 'metadata') return partialMetadata(entry, version);
+    return tableOf(registration, entry, include, version, withColumns);
   }
 
   function render(item: ObjectItem, withColumns: boolean): Buffer {
     if (protobuf) return protobufEvent(item.type, protobufEntry(registration.view(item.entry), shape, version));
-    return Buffer.concat([OPEN[item.type] as Buffer, body(item, withColumns), CLOSE]);
+    return joined([`{"type":"${item.type}","object":`, ...body(item, withColumns), '}\n']);
   }
 
   function bookmark(item: WatchItem & { type: 'BOOKMARK' }): Buffer {

@@ -1,12 +1,31 @@
 import type { KubeObject } from '../../machinery/index.ts';
 
-const RESOURCE_VERSION = '"metadata":{"resourceVersion":"';
+const METADATA = '"metadata":';
+const RESOURCE_VERSION = `${METADATA}{"resourceVersion":"`;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
 
 /** Memory of its own for what stays: in Buffer's pool it would keep what was only needed in passing beside it. */
 function bytesOf(text: string): Buffer {
   const bytes = Buffer.allocUnsafeSlow(Buffer.byteLength(text));
   bytes.write(text);
   return bytes;
+}
+
+/** Where the JSON object that begins at `start` ends: after its closing brace. */
+function endOfObject(bytes: Buffer, start: number): number {
+  let depth = 0;
+  for (let at = start; at < bytes.length; at++) {
+    const byte = bytes[at];
+    if (byte === QUOTE) {
+      at++;
+      while (bytes[at] !== QUOTE && at < bytes.length) at += bytes[at] === BACKSLASH ? 2 : 1;
+    } else if (byte === OPEN) depth++;
+    else if (byte === CLOSE && --depth === 0) return at + 1;
+  }
+  throw new Error('an object in the store is cut off');
 }
 
 /**
@@ -19,6 +38,9 @@ export class Entry {
   readonly revision: number;
   #bytes: Buffer | undefined;
   #object: KubeObject | undefined;
+  /** Where metadata lies in the bytes; 0 until somebody asks. */
+  #metadataStart = 0;
+  #metadataEnd = 0;
   /** What this object looks like in other versions of its API, by apiVersion and schema (see registry/views.ts). */
   views: Map<unknown, Entry> | undefined;
 
@@ -63,11 +85,22 @@ export class Entry {
     return this.#object;
   }
 
+  /** The JSON text of the object's metadata: a part of its bytes. */
+  get metadata(): Buffer {
+    const { bytes } = this;
+    if (this.#metadataEnd === 0) {
+      // apiVersion and kind, which stand before it, cannot hold that text: their quotes would be escaped.
+      this.#metadataStart = bytes.indexOf(METADATA, 0, 'latin1') + METADATA.length;
+      this.#metadataEnd = endOfObject(bytes, this.#metadataStart);
+    }
+    return bytes.subarray(this.#metadataStart, this.#metadataEnd);
+  }
+
   /** The same object at another revision, as a DELETED event carries it. */
   at(revision: number): Entry {
     const bytes = this.bytes;
     const start = bytes.indexOf(RESOURCE_VERSION, 0, 'latin1') + RESOURCE_VERSION.length;
-    const end = bytes.indexOf(0x22, start);
+    const end = bytes.indexOf(QUOTE, start);
     const spliced = Buffer.concat([bytes.subarray(0, start), Buffer.from(String(revision)), bytes.subarray(end)]);
     return Entry.fromBytes(this, revision, spliced);
   }

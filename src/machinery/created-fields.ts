@@ -1,0 +1,67 @@
+import { compareElements } from './field-set.ts';
+import { isFields } from './json.ts';
+import type { Fields, KubeObject } from './object.ts';
+import type { Schema } from './schema.ts';
+import { atomOf, fieldOf, isNothing, itemsOf } from './typed.ts';
+
+/** Fields at the top of an object and in its metadata that nobody owns (see neverManaged). */
+const UNMANAGED = new Set(['apiVersion', 'kind']);
+const UNMANAGED_METADATA = new Set([
+  'name',
+  'namespace',
+  'creationTimestamp',
+  'selfLink',
+  'uid',
+  'clusterName',
+  'generation',
+  'managedFields',
+  'resourceVersion',
+]);
+
+/**
+ * The fields that the creator of an object owns, as FieldsV1: what comparing the object with an empty one finds, in one
+ * walk, since creating is what is done most. undefined: none.
+ */
+export function createdFields(object: KubeObject, schema: Schema): Fields | undefined {
+  const fields: Fields = {};
+  for (const key of Object.keys(object).sort()) {
+    const value = object[key];
+    if (value === undefined || UNMANAGED.has(key)) continue;
+    const field = fieldOf(schema, key).schema;
+    const owned = key === 'metadata' ? metadataFields(object.metadata, field) : fieldsOf(value, field);
+    if (owned) fields[`f:${key}`] = owned;
+  }
+  return isNothing(fields) ? undefined : fields;
+}
+
+/** metadata itself is everybody's. */
+function metadataFields(metadata: KubeObject['metadata'], schema: Schema | undefined): Fields | undefined {
+  const { '.': _, ...fields } = mapFields(metadata as unknown as Fields, schema, UNMANAGED_METADATA);
+  return isNothing(fields) ? undefined : fields;
+}
+
+function fieldsOf(value: unknown, schema: Schema | undefined): Fields {
+  const atom = atomOf(schema, value);
+  if (atom === 'leaf' || isNothing(value)) return {};
+  return atom === 'map' ? mapFields(value as Fields, schema) : listFields(value, schema ?? {});
+}
+
+function mapFields(value: Fields, schema: Schema | undefined, except?: ReadonlySet<string>): Fields {
+  const fields: Fields = { '.': {} };
+  for (const key of Object.keys(value).sort()) {
+    if (value[key] === undefined || except?.has(key)) continue;
+    fields[`f:${key}`] = fieldsOf(value[key], fieldOf(schema, key).schema);
+  }
+  return fields;
+}
+
+function listFields(value: unknown, schema: Schema): Fields {
+  const fields: Fields = { '.': {} };
+  const items = itemsOf(schema, value);
+  for (const element of [...items.keys()].sort(compareElements)) {
+    const [item, another] = items.get(element) ?? [];
+    // Items that share an element are owned as one.
+    fields[element] = another === undefined && isFields(item) ? fieldsOf(item, schema.items) : {};
+  }
+  return fields;
+}
