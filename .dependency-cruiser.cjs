@@ -4,7 +4,7 @@ const floors = [
   ['client', 'host'],
   ['diagnose', 'events', 'git', 'registry', 'blobs', 'apiserver', 'workloads', 'node'],
   ['compose', 'gitops', 'workflows', 'promote', 'delivery', 'backup', 'guard', 'models', 'catalog', 'shell'],
-  ['cli', 'portal'],
+  ['cli', 'portal', 'envtest'],
 ];
 
 /** One rule a floor: a room may import only itself and rooms on the floors below. */

@@ -52,7 +52,7 @@ describe('a service', () => {
   it('kubernetes leads to the API server', async () => {
     await until(async () => {
       const slice = await cluster.client.get(slices, { name: 'kubernetes', namespace: 'default' });
-      expect(slice).toMatchObject({ endpoints: [{ addresses: ['192.0.2.1'] }], ports: [{ port: cluster.api.port }] });
+      expect(slice).toMatchObject({ endpoints: [{ addresses: ['192.0.2.1'] }], ports: [{ port: cluster.port }] });
     });
   });
 });
@@ -62,7 +62,7 @@ describe('a namespace', () => {
     await until(async () => {
       await cluster.client.get(serviceAccounts, key('default'));
       const { data } = await cluster.client.get(configMaps, key('kube-root-ca.crt'));
-      expect(data).toEqual({ 'ca.crt': cluster.api.caPem });
+      expect(data).toEqual({ 'ca.crt': cluster.caPem });
     });
     await cluster.client.delete(serviceAccounts, key('default'));
     await until(async () => void (await cluster.client.get(serviceAccounts, key('default'))));

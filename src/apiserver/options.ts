@@ -41,6 +41,10 @@ export interface ApiServer {
   /** Says which agent answers log, exec, attach and port-forward for pods on this node. Returns the way to undo it. */
   connectNode(name: string, streams: PodStreams): () => void;
   readonly reader: ObjectReader;
+  /** The newest committed revision of all. */
+  readonly revision: number;
+  /** Resolves when every watch over `transport` has handed on all that is committed. Watches over HTTPS do not count. */
+  caughtUp(): Promise<void>;
   /** Ends watches and connections, commits what is pending and closes the store; within a second. */
   stop(): Promise<void>;
 }

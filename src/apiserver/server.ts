@@ -30,6 +30,7 @@ import { lmdbBackend } from './store/lmdb.ts';
 import { maintain } from './store/maintenance.ts';
 import { createStore } from './store/store.ts';
 import { createInProcessTransport } from './transport.ts';
+import { createWatchActivity } from './watch-activity.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1';
 const DEFAULT_SERVICE_RANGE = '10.96.0.0/16';
@@ -110,7 +111,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     await store.close();
   };
   let stopped: Promise<void> | undefined;
-  const inProcess = { core, permit: access.permit, documents, nodes, stopped: stopping.signal };
+  const activity = createWatchActivity();
+  const inProcess = { core, permit: access.permit, documents, nodes, activity, stopped: stopping.signal };
   return {
     url,
     port: listener.port,
@@ -119,6 +121,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     transport: (user = ADMIN) => createInProcessTransport(inProcess, user),
     connectNode: nodes.connect,
     reader,
+    get revision() {
+      return store.revision;
+    },
+    caughtUp: activity.caughtUp,
     stop() {
       stopped ??= stop();
       return stopped;

@@ -9,6 +9,7 @@ import { dispatch, noSuchResource } from './rest/dispatch.ts';
 import { bookmarkObject, listHead } from './rest/envelope.ts';
 import type { ApiRequest, Outcome } from './rest/request.ts';
 import { requestInfo } from './rest/request-info.ts';
+import type { WatchActivity } from './watch-activity.ts';
 
 /** What a request in process passes through: the same authorization and handlers as one over HTTP. */
 export interface InProcess {
@@ -16,6 +17,7 @@ export interface InProcess {
   documents: Documents;
   nodes: Nodes;
   permit(user: UserInfo, info: ReturnType<typeof requestInfo>): void;
+  activity: WatchActivity;
   /** Ends every watch. */
   stopped: AbortSignal;
 }
@@ -67,7 +69,7 @@ export function createInProcessTransport(server: InProcess, user: UserInfo): Tra
       const outcome = await dispatch(server.core, prepared);
       if (outcome.kind !== 'watch') throw new ApiError(405, 'MethodNotAllowed', 'this path cannot be watched');
       const signals = request.signal ? [request.signal, server.stopped] : [server.stopped];
-      yield* events(outcome, AbortSignal.any(signals));
+      yield* events(outcome, AbortSignal.any(signals), server.activity);
     },
   };
 }
@@ -87,7 +89,11 @@ function toValue(outcome: Outcome): unknown {
   }
 }
 
-async function* events(outcome: Outcome & { kind: 'watch' }, signal: AbortSignal): AsyncIterable<RawWatchEvent> {
+async function* events(
+  outcome: Outcome & { kind: 'watch' },
+  signal: AbortSignal,
+  activity: WatchActivity,
+): AsyncIterable<RawWatchEvent> {
   const { watch, registration, timeoutSeconds, bookmarks } = outcome;
   const { apiVersion, retired } = registration;
   const { kind } = registration.served;
@@ -97,6 +103,7 @@ async function* events(outcome: Outcome & { kind: 'watch' }, signal: AbortSignal
   end.addEventListener('abort', onEnd);
   retired?.addEventListener('abort', onEnd);
   watch.onReady(() => wake());
+  const followed = activity.follow(watch);
   try {
     while (!end.aborted) {
       for (const item of watch.pull(BATCH)) {
@@ -108,9 +115,11 @@ async function* events(outcome: Outcome & { kind: 'watch' }, signal: AbortSignal
       }
       if (watch.behind || end.aborted) continue;
       if (retired?.aborted) break;
+      followed.waits(true);
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
+      followed.waits(false);
     }
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -118,6 +127,7 @@ async function* events(outcome: Outcome & { kind: 'watch' }, signal: AbortSignal
   } finally {
     end.removeEventListener('abort', onEnd);
     retired?.removeEventListener('abort', onEnd);
+    followed.end();
     watch.close();
   }
 }

@@ -3,7 +3,8 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { lockDataDir, readStatus, unlockDataDir, writeStatus } from './instance.ts';
+import { lockDataDir } from '../host/index.ts';
+import { readStatus, retire, writeStatus } from './instance.ts';
 
 let dataDir: string;
 beforeEach(() => {
@@ -33,7 +34,7 @@ test('a folder that cannot be made is an error at once, with its code', () => {
 test('a second lock names the holder until the first is given back', () => {
   expect(lockDataDir(dataDir)).toBeUndefined();
   expect(lockDataDir(dataDir)).toBe(process.pid);
-  unlockDataDir(dataDir);
+  retire(dataDir);
   expect(lockDataDir(dataDir)).toBeUndefined();
   expect(readdirSync(dataDir)).toEqual(['lock']);
 });

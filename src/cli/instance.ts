@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { lockHolder, takeLock } from '../host/index.ts';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { dataDirHolder, unlockDataDir } from '../host/index.ts';
 
 /** What `homeport status -o json` prints: where a running Homeport is and how to reach it. */
 export interface InstanceStatus {
@@ -24,32 +24,12 @@ function readJson<T>(file: string): T | undefined {
   }
 }
 
-const lockFile = (dataDir: string): string => join(dataDir, 'lock');
 const statusFile = (dataDir: string): string => join(dataDir, 'status.json');
 
-/** Makes a folder (mode 0700) and those above it. Node's own way reports ENOENT for a read-only disk, and in /proc never ends. */
-function makeFolder(folder: string): void {
-  if (!existsSync(dirname(folder))) makeFolder(dirname(folder));
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !statSync(folder).isDirectory()) throw error;
-  }
-}
-
-/**
- * Takes the data directory for this process, making it if need be (mode 0700).
- * @returns undefined when taken, or the pid of the live process that holds it.
- */
-export function lockDataDir(dataDir: string): number | undefined {
-  makeFolder(dataDir);
-  return takeLock(lockFile(dataDir));
-}
-
-/** Gives the data directory back. */
-export function unlockDataDir(dataDir: string): void {
+/** Takes back what was published, and gives the data directory back. */
+export function retire(dataDir: string): void {
   rmSync(statusFile(dataDir), { force: true });
-  rmSync(lockFile(dataDir), { force: true });
+  unlockDataDir(dataDir);
 }
 
 /** Publishes where this process is reached, whole or not at all. */
@@ -62,7 +42,7 @@ export function writeStatus(status: InstanceStatus): void {
 /** What the process that holds the data directory published; `ready` false and `pid` null when none is alive. */
 export function readStatus(dataDir: string, version: string): InstanceStatus {
   const none = { version, pid: null, ready: false, api: null, kubeconfig: null, apps: null, dataDir, capabilities: [] };
-  const holder = lockHolder(lockFile(dataDir));
+  const holder = dataDirHolder(dataDir);
   if (holder === undefined) return none;
   const status = readJson<InstanceStatus>(statusFile(dataDir));
   return status?.pid === holder ? status : { ...none, pid: holder };

@@ -19,6 +19,19 @@ export interface Controller {
   readonly name: string;
   start(): void;
   stop(): Promise<void>;
+  /** Left out by loops that cannot tell. */
+  readonly activity?: ControllerActivity;
+}
+
+/** Whether a controller has anything left to do: for those who wait until it has not. */
+export interface ControllerActivity {
+  /**
+   * Resolves when no key is queued, in work or being retried. Keys that asked to be called again later do not count. What
+   * the informers have yet to deliver is not known here.
+   */
+  settled(): Promise<void>;
+  /** What stands in the way: the keys, each with the error of its last reconcile, if it failed. */
+  unsettled(): { key: string; error?: unknown }[];
 }
 
 /** A controller whose sources may grow while it runs: for resources that are only known at run time. */

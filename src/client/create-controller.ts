@@ -1,4 +1,4 @@
-import { ApiError, isReason, keyOf } from '../machinery/index.ts';
+import { ApiError, groupResource, isReason, keyOf } from '../machinery/index.ts';
 import type { ControllerOptions, ControllerSource, DynamicController } from './controller.ts';
 import { createWorkQueue, type WorkQueue } from './work-queue.ts';
 
@@ -17,6 +17,8 @@ export function createController(options: ControllerOptions): DynamicController 
   const log = context.log.child({ controller: name });
   const queue = createWorkQueue({ baseDelay: firstWait });
   const conflicts = new Map<string, number>();
+  /** The last error of each key that is being retried. */
+  const errors = new Map<string, unknown>();
   let stopping = false;
   let running: Promise<unknown> = Promise.resolve();
   const detach = new Set<() => void>();
@@ -24,12 +26,16 @@ export function createController(options: ControllerOptions): DynamicController 
   const stopped = new Promise<void>((resolve) => {
     wakeStop = resolve;
   });
+  /** The resources whose first list is still to come, and who waits for them. */
+  const unsynced = new Set<string>();
+  const begun = Promise.withResolvers<void>();
 
   async function reconcileOnce(key: string): Promise<void> {
     try {
       const result = await options.reconcile(key);
       queue.forget(key);
       conflicts.delete(key);
+      errors.delete(key);
       if (result?.requeueAfter !== undefined) queue.addAfter(key, result.requeueAfter);
     } catch (error) {
       retry(key, error);
@@ -38,6 +44,7 @@ export function createController(options: ControllerOptions): DynamicController 
 
   function retry(key: string, error: unknown): void {
     if (stopping) return;
+    errors.set(key, error);
     const count = isReason(error, 'Conflict') ? (conflicts.get(key) ?? 0) + 1 : 0;
     if (count > 0) conflicts.set(key, count);
     else conflicts.delete(key);
@@ -68,10 +75,23 @@ export function createController(options: ControllerOptions): DynamicController 
     };
   }
 
+  async function synced(informer: SourceInformer): Promise<void> {
+    const resource = groupResource(informer.resource);
+    unsynced.add(resource);
+    await informer.synced;
+    unsynced.delete(resource);
+  }
+
+  function unsettled(): { key: string; error?: unknown }[] {
+    if (unsynced.size > 0 && !stopping) return [...unsynced].map((key) => ({ key: `the first list of ${key}` }));
+    return queue.unsettled().map((key) => (errors.has(key) ? { key, error: errors.get(key) } : { key }));
+  }
+
   async function run(): Promise<void> {
     const informers = sources.map((source) => context.informers.for(source.resource));
     for (const source of sources) addSource(source);
-    await Promise.race([Promise.all(informers.map((informer) => informer.synced)), stopped]);
+    await Promise.race([Promise.all(informers.map(synced)), stopped]);
+    begun.resolve();
     if (!stopping) await Promise.all(Array.from({ length: options.workers ?? 4 }, work));
   }
 
@@ -79,6 +99,7 @@ export function createController(options: ControllerOptions): DynamicController 
     name,
     addSource,
     enqueue: queue.add,
+    activity: { unsettled, settled: () => begun.promise.then(queue.settled) },
     start() {
       if (!stopping) running = run();
     },

@@ -15,6 +15,7 @@ export type {
 } from './client.ts';
 export type {
   Controller,
+  ControllerActivity,
   ControllerOptions,
   ControllerSource,
   DynamicController,

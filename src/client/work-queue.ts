@@ -17,6 +17,10 @@ export interface WorkQueue {
   shutDown(): void;
   /** Keys ready to be handed out. */
   readonly length: number;
+  /** The keys that are ready, in work, or waiting out a back-off. Those that were added for later (`addAfter`) are not. */
+  unsettled(): string[];
+  /** Resolves once there are no unsettled keys. */
+  settled(): Promise<void>;
 }
 
 export interface WorkQueueOptions {
@@ -38,7 +42,14 @@ export function createWorkQueue({ baseDelay = 5, maxDelay = 1_000_000 }: WorkQue
   const delayed = new Map<string, { at: number; timer: NodeJS.Timeout }>();
   const failures = new Map<string, number>();
   const waiting: ((key: string | undefined) => void)[] = [];
+  const settling: (() => void)[] = [];
   let closed = false;
+
+  const isSettled = (): boolean => ready.size === 0 && processing.size === 0 && failures.size === 0;
+
+  function tellSettled(): void {
+    if (settling.length > 0 && isSettled()) for (const resolve of settling.splice(0)) resolve();
+  }
 
   function take(): string | undefined {
     for (const key of ready) {
@@ -94,7 +105,10 @@ export function createWorkQueue({ baseDelay = 5, maxDelay = 1_000_000 }: WorkQue
       addAfter(key, delay);
       return delay;
     },
-    forget: (key) => void failures.delete(key),
+    forget(key) {
+      failures.delete(key);
+      tellSettled();
+    },
     next() {
       const key = take();
       if (key !== undefined || closed) return Promise.resolve(key);
@@ -103,6 +117,7 @@ export function createWorkQueue({ baseDelay = 5, maxDelay = 1_000_000 }: WorkQue
     done(key) {
       processing.delete(key);
       if (again.delete(key)) add(key);
+      tellSettled();
     },
     shutDown() {
       closed = true;
@@ -110,10 +125,17 @@ export function createWorkQueue({ baseDelay = 5, maxDelay = 1_000_000 }: WorkQue
       delayed.clear();
       ready.clear();
       again.clear();
+      failures.clear();
       for (const resolve of waiting.splice(0)) resolve(undefined);
+      tellSettled();
     },
     get length() {
       return ready.size;
+    },
+    unsettled: () => [...new Set([...ready, ...processing, ...failures.keys()])],
+    settled() {
+      if (isSettled()) return Promise.resolve();
+      return new Promise((resolve) => settling.push(resolve));
     },
   };
 }

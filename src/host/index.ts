@@ -1,2 +1,3 @@
+export { dataDirHolder, lockDataDir, unlockDataDir } from './data-dir.ts';
 export { lockHolder, takeLock } from './lock.ts';
 export { startTime } from './process.ts';

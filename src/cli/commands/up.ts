@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, Option } from 'commander';
 import { destination, type Logger, pino } from 'pino';
+import { lockDataDir } from '../../host/index.ts';
 import { colours } from '../colours.ts';
 import { type Configuration, options, readConfiguration } from '../configuration.ts';
 import { meaningOf } from '../explain.ts';
 import { withExamples } from '../help.ts';
-import { lockDataDir, readStatus, unlockDataDir, writeStatus } from '../instance.ts';
+import { readStatus, retire, writeStatus } from '../instance.ts';
 import type { Platform } from '../up.ts';
 import { packageVersion } from '../version.ts';
 
@@ -52,7 +53,7 @@ async function up(configuration: Configuration): Promise<void> {
     await platform.stop();
     console.log(`Stopped. Everything is kept in ${dataDir}.`);
   } finally {
-    unlockDataDir(dataDir);
+    retire(dataDir);
     await close();
     // Whatever was left behind must not hold a terminal that was told that all has stopped.
     setTimeout(() => process.exit(), 250).unref();

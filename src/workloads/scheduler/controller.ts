@@ -83,6 +83,7 @@ export function scheduler(context: PlatformContext): Controller {
 
   return {
     name,
+    activity: controller.activity,
     start() {
       detach = [
         nodeInformer.addHandler({
