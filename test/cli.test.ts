@@ -13,7 +13,10 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(nowhere, { recursive: true }));
 
-const commands = ['up', 'demo', 'status', 'tree', 'why', 'image', 'image build', 'image list', 'version', 'completion'];
+const commands = [
+  ...['up', 'demo', 'status', 'tree', 'why', 'image', 'image build', 'image list', 'version', 'completion'],
+  ...['snapshot', 'snapshot save', 'snapshot restore', 'snapshot status', 'check'],
+];
 
 test.each(commands)('%s has help with examples', async (command) => {
   const { code, stdout } = await homeport([...command.split(' '), '--help']);

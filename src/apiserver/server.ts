@@ -25,9 +25,10 @@ import type { ApiServer, ApiServerOptions, ServerLog } from './options.ts';
 import { createReader } from './reader.ts';
 import { serveCustomResources } from './registry/custom-resources.ts';
 import { createRegistry } from './registry/registry.ts';
-import { memoryBackend } from './store/backend.ts';
+import { type Backend, memoryBackend } from './store/backend.ts';
 import { lmdbBackend } from './store/lmdb.ts';
 import { maintain } from './store/maintenance.ts';
+import { databaseFolder, finishRestore } from './store/snapshot.ts';
 import { createStore } from './store/store.ts';
 import { createInProcessTransport } from './transport.ts';
 import { createWatchActivity } from './watch-activity.ts';
@@ -55,7 +56,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     : NO_POD_SECURITY;
 
   const pki = await pkiFor(options.dataDir, range.first, address);
-  const store = createStore(options.dataDir ? lmdbBackend(join(options.dataDir, 'db')) : memoryBackend());
+  const store = createStore(options.dataDir ? databaseIn(options.dataDir) : memoryBackend());
   const reader = createReader(store);
   const authorizer = createAuthorizer(options.authorizationMode ?? 'RBAC', reader);
   const listener = await listen({ ...pki.serving, clientCas: [pki.caPem, ...clientCas] }, address, options.port ?? 0);
@@ -130,6 +131,12 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       return stopped;
     },
   };
+}
+
+/** The database of a data folder, put into its place first where a restore was cut off just before that. */
+function databaseIn(dataDir: string): Backend {
+  finishRestore(dataDir);
+  return lmdbBackend(databaseFolder(dataDir));
 }
 
 /** The PKI of the data folder; without one, a new one that leaves nothing behind. */

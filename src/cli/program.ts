@@ -1,8 +1,10 @@
 import { Command } from 'commander';
 import { colours } from './colours.ts';
+import { checkCommand } from './commands/check.ts';
 import { completionCommand } from './commands/completion.ts';
 import { demoCommand } from './commands/demo.ts';
 import { imageCommand } from './commands/image.ts';
+import { snapshotCommand } from './commands/snapshot.ts';
 import { statusCommand } from './commands/status.ts';
 import { treeCommand } from './commands/tree.ts';
 import { upCommand } from './commands/up.ts';
@@ -11,15 +13,24 @@ import { explain } from './explain.ts';
 import { outputOption, withExamples } from './help.ts';
 import { packageVersion } from './version.ts';
 
+const commands = [
+  upCommand,
+  demoCommand,
+  statusCommand,
+  treeCommand,
+  whyCommand,
+  imageCommand,
+  snapshotCommand,
+  checkCommand,
+];
+
 /** The whole command line. Exported for the tests and for completion, which is generated from it. */
 export function createProgram(): Command {
   const program = new Command('homeport')
     .description('An internal developer platform in one process that speaks Kubernetes.')
     .version(packageVersion(), '-V, --version')
     .configureHelp({ sortSubcommands: false, showGlobalOptions: true });
-  for (const command of [upCommand(), demoCommand(), statusCommand(), treeCommand(), whyCommand(), imageCommand()]) {
-    program.addCommand(command);
-  }
+  for (const command of commands) program.addCommand(command());
   program.addCommand(versionCommand());
   program.addCommand(completionCommand(program));
   withExamples(program, [

@@ -4,48 +4,29 @@ import { open, type RootDatabase } from 'lmdb';
 import { ApiError } from '../../machinery/index.ts';
 import { readIfPresent, writePrivateFile } from '../auth/private-file.ts';
 import type { Backend, LogRecord } from './backend.ts';
-import { type Cipher, createCipher } from './cipher.ts';
+import { createCipher } from './cipher.ts';
+import { checkDatabaseFile } from './database-file.ts';
+import {
+  DATABASE_FILE,
+  FLOOR_KEY,
+  FORMAT,
+  FORMAT_KEY,
+  KEY_FILE,
+  logKey,
+  objectKey,
+  REVISION_KEY,
+  revisionOfLogKey,
+} from './layout.ts';
+import { checkNewest, type Line } from './line.ts';
+import { decodeRecord, encodeRecord, readRecord } from './record.ts';
 
-const FORMAT = 1;
 const KEY_BYTES = 32;
+/** How many of the newest records a start looks at: what a crash could have torn is among them. */
+const NEWEST_CHECKED = 1_000;
 /** Records that one compaction transaction removes at most, so that writers never wait long for it. */
 const COMPACTION_BATCH = 2_000;
 /** Less free space than this, in bytes, and a failing write is put down to the full disk. */
 const NEARLY_FULL = 4 * 1024 * 1024;
-
-/** Revisions as fixed-width text, so that they sort as numbers. */
-const logKey = (revision: number): string => `l/${revision.toString(16).padStart(12, '0')}`;
-const objectKey = (path: string): string => `o/${path}`;
-
-/** Objects under this path hold what only their readers may see. */
-const SEALED = 'core/secrets/';
-
-/** A record's value: '<previous> <path>\n' and the object's bytes, sealed for Secrets. */
-function encodeRecord({ previous, path, bytes }: LogRecord, cipher: Cipher): Buffer {
-  const header = Buffer.from(`${previous} ${path}\n`);
-  if (!bytes) return header;
-  return Buffer.concat([header, path.startsWith(SEALED) ? cipher.seal(bytes, path) : bytes]);
-}
-
-function decodeRecord(revision: number, value: Buffer, cipher: Cipher): LogRecord {
-  const end = value.indexOf(0x0a);
-  const header = value.toString('utf8', 0, end);
-  const space = header.indexOf(' ');
-  const path = header.slice(space + 1);
-  const stored = end + 1 < value.length ? value.subarray(end + 1) : undefined;
-  const bytes = stored && path.startsWith(SEALED) ? unseal(stored, path, cipher) : stored;
-  return { revision, previous: Number(header.slice(0, space)), path, bytes };
-}
-
-function unseal(sealed: Buffer, path: string, cipher: Cipher): Buffer {
-  try {
-    return cipher.open(sealed, path);
-  } catch (cause) {
-    throw new Error(`reading ${path} from the database: it was changed, or sealed with another key than secrets.key`, {
-      cause,
-    });
-  }
-}
 
 /** The key that Secrets are sealed with, made at the first start. */
 function openKey(folder: string, cipherKey: string): Buffer {
@@ -85,33 +66,47 @@ async function transact(
 }
 
 /**
- * Opens or creates the database in a folder (mode 0700). Secrets are sealed with a key that is kept beside it (mode 0600).
- * @throws Error when the folder holds another format, or a database whose revision line is broken.
+ * Opens the database file in a folder, made if need be, after a look at whether it is whole.
+ * @param options.check 'none' for a file that another process is writing to: what is torn cannot be told from what is new.
+ * @throws Error for one that is cut off, torn, or no database.
  */
-export function lmdbBackend(folder: string): Backend {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const cipher = createCipher(openKey(folder, `${folder}/secrets.key`));
+export function openDatabase(
+  folder: string,
+  { readOnly = false, check = 'quick' }: { readOnly?: boolean; check?: 'none' | 'quick' | 'full' } = {},
+): RootDatabase<Buffer, string> {
+  const path = `${folder}/${DATABASE_FILE}`;
+  if (check !== 'none') checkDatabaseFile(path, check);
   // No mapSize: LMDB grows its map by itself, and sizes past 2 GiB written as 32-bit shifts turn negative.
   // No overlappingSync: a commit is only reported once it is on disk.
-  const db = open<Buffer, string>({
-    path: `${folder}/objects.mdb`,
+  return open<Buffer, string>({
+    path,
     encoding: 'binary',
     overlappingSync: false,
     // The store batches by itself; the library's own batches of a turn leave a promise unhandled when a commit fails.
     eventTurnBatching: false,
     maxReaders: 16,
+    readOnly,
   });
-  const number = (key: string, otherwise: number): number => Number(db.get(key)?.toString() ?? otherwise);
-  const format = number('m/format', FORMAT);
-  if (format !== FORMAT) {
-    throw new Error(`opening the database in ${folder}: its format is ${format}, this version reads ${FORMAT}`);
+}
+
+function checkedLine(db: RootDatabase<Buffer, string>, folder: string): Line {
+  try {
+    return checkNewest(db, folder, NEWEST_CHECKED);
+  } catch (error) {
+    void db.close();
+    throw error;
   }
-  let revision = number('m/revision', 1);
-  let floor = number('m/floor', 1);
-  const [newest] = db.getKeys({ start: 'l/~', end: 'l/', reverse: true, limit: 1 });
-  if (newest !== undefined && Number.parseInt(newest.slice(2), 16) > revision) {
-    throw new Error(`opening the database in ${folder}: record ${newest} lies beyond its last revision ${revision}`);
-  }
+}
+
+/**
+ * Opens or creates the database in a folder (mode 0700). Secrets are sealed with a key that is kept beside it (mode 0600).
+ * @throws Error when the folder holds another format, or a database whose revision line is broken.
+ */
+export function lmdbBackend(folder: string): Backend {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const cipher = createCipher(openKey(folder, `${folder}/${KEY_FILE}`));
+  const db = openDatabase(folder);
+  let { revision, floor } = checkedLine(db, folder);
 
   const read = (at: number): LogRecord | undefined => {
     const value = db.get(logKey(at));
@@ -129,23 +124,25 @@ export function lmdbBackend(folder: string): Backend {
     }
   }
 
+  const records = (after: number, upTo: number) =>
+    db.getRange({ start: logKey(after + 1), end: logKey(upTo + 1), snapshot: false });
+
   function* log(after: number, upTo: number): Iterable<LogRecord> {
-    const range = db.getRange({ start: logKey(after + 1), end: logKey(upTo + 1), snapshot: false });
-    for (const { key, value } of range) yield decodeRecord(Number.parseInt(key.slice(2), 16), value, cipher);
+    for (const { key, value } of records(after, upTo)) yield decodeRecord(revisionOfLogKey(key), value, cipher);
   }
 
-  async function commit(records: readonly LogRecord[]): Promise<void> {
-    const last = records.at(-1);
+  async function commit(batch: readonly LogRecord[]): Promise<void> {
+    const last = batch.at(-1);
     if (!last) return;
     await transact(db, `storing up to revision ${last.revision}`, folder, () => [
-      ...records.flatMap((record) => [
+      ...batch.flatMap((record) => [
         db.put(logKey(record.revision), encodeRecord(record, cipher)),
         record.bytes
           ? db.put(objectKey(record.path), Buffer.from(String(record.revision)))
           : db.remove(objectKey(record.path)),
       ]),
-      db.put('m/format', Buffer.from(String(FORMAT))),
-      db.put('m/revision', Buffer.from(String(last.revision))),
+      db.put(FORMAT_KEY, Buffer.from(String(FORMAT))),
+      db.put(REVISION_KEY, Buffer.from(String(last.revision))),
     ]);
     revision = last.revision;
   }
@@ -155,9 +152,10 @@ export function lmdbBackend(folder: string): Backend {
     while (floor < to) {
       const upTo = Math.min(to, floor + COMPACTION_BATCH);
       const superseded: number[] = [];
-      for (const record of log(floor, upTo)) {
-        if (record.previous > 0) superseded.push(record.previous);
-        if (!record.bytes) superseded.push(record.revision);
+      for (const { key, value } of records(floor, upTo)) {
+        const { revision: at, previous, stored } = readRecord(revisionOfLogKey(key), value);
+        if (previous > 0) superseded.push(previous);
+        if (!stored) superseded.push(at);
       }
       const before = floor;
       // Raised first: nobody may read back history that is about to have gaps.
@@ -165,7 +163,7 @@ export function lmdbBackend(folder: string): Backend {
       try {
         await transact(db, 'compacting', folder, () => [
           ...superseded.map((dead) => db.remove(logKey(dead))),
-          db.put('m/floor', Buffer.from(String(upTo))),
+          db.put(FLOOR_KEY, Buffer.from(String(upTo))),
         ]);
       } catch (error) {
         floor = before;
