@@ -18,7 +18,9 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-test('back to a copy: what was written after it is gone, Secrets can be read, and the rest is kept beside', async () => {
+test('back to a copy: what was written after it is gone, Secrets can be read, and the rest is kept beside', {
+  timeout: 180_000,
+}, async () => {
   const file = join(folder, 'before.snapshot');
   await platform.kubectl('create secret generic s --from-literal=password=correct-horse');
   const [saved] = await Promise.all([
