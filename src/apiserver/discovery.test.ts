@@ -81,6 +81,20 @@ describe('plain discovery', () => {
   );
 });
 
+it('tells by a hash in which version a resource is stored, as kube-apiserver does', () => {
+  const discovery = createDiscovery('127.0.0.1:6443');
+  discovery.update(builtins);
+  const resources = (path: string): Record<string, unknown>[] =>
+    (JSON.parse(new TextDecoder().decode(discovery.reply(path, undefined)?.body)) as { resources: [] }).resources;
+  expect(resources('/apis/apps/v1')[0]).toMatchObject({
+    name: 'controllerrevisions',
+    storageVersionHash: '85nkx63pcBU=',
+  });
+  // Events are stored as those of the core group, whichever group they are read in.
+  expect(resources('/apis/events.k8s.io/v1')[0]).toMatchObject({ storageVersionHash: 'r2yiGXH7wu8=' });
+  expect(resources('/apis/authentication.k8s.io/v1')[0]).not.toHaveProperty('storageVersionHash');
+});
+
 describe('aggregated discovery', () => {
   it('comes in the version that the client prefers', () => {
     const { discovery } = served();
@@ -100,7 +114,7 @@ describe('aggregated discovery', () => {
     expect(core).toHaveLength(1);
     const pods = core[0]?.versions[0]?.resources.find(({ resource }) => resource === 'pods');
     expect(pods).toMatchObject({
-      responseKind: { group: '', version: 'v1', kind: 'Pod' },
+      responseKind: { group: '', version: '', kind: 'Pod' },
       scope: 'Namespaced',
       singularResource: 'pod',
     });

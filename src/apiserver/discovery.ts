@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { SubresourceInfo } from '../machinery/index.ts';
 import type { ServedResource } from './contracts.ts';
 import { admits, documentOf, mediaRanges, type ServedDocument } from './documents.ts';
@@ -47,6 +48,8 @@ const GROUP_ORDER = [
   'coordination.k8s.io',
   'node.k8s.io',
   'discovery.k8s.io',
+  'resource.k8s.io',
+  'flowcontrol.apiserver.k8s.io',
 ];
 
 /**
@@ -133,7 +136,7 @@ function buildGroup(name: string, resources: readonly ServedResource[]): Group {
   const versions = [...new Set(resources.map((resource) => resource.version))].sort(compareVersions);
   const discovered = versions.map((version) => ({ groupVersion: groupVersion(name, version), version }));
   const aggregated = {
-    metadata: { name: name === '' ? undefined : name, creationTimestamp: null },
+    metadata: name === '' ? {} : { name },
     versions: versions.map((version) => ({
       version,
       resources: ofVersion(resources, version).map(aggregatedResource),
@@ -205,7 +208,8 @@ function resourceListOf(group: Group | undefined, version: string): ServedDocume
   return json(
     JSON.stringify({
       kind: 'APIResourceList',
-      apiVersion: 'v1',
+      // Upstream leaves it out of its oldest group.
+      ...(group.name === '' ? {} : { apiVersion: 'v1' }),
       groupVersion: groupVersion(group.name, version),
       resources,
     }),
@@ -224,6 +228,9 @@ function plainResources(resource: ServedResource): object[] {
       verbs: resource.verbs,
       ...(shortNames.length > 0 ? { shortNames } : {}),
       ...(categories.length > 0 ? { categories } : {}),
+      ...(resource.verbs.includes('create') && resource.verbs.includes('get')
+        ? { storageVersionHash: storageVersionHash(resource) }
+        : {}),
     },
     ...resource.subresources.map((subresource) => ({
       name: `${resource.resource}/${subresource.name}`,
@@ -235,6 +242,26 @@ function plainResources(resource: ServedResource): object[] {
       verbs: subresource.verbs,
     })),
   ];
+}
+
+/** Kinds that kube-apiserver 1.34 stores in another version than the one it prefers. */
+const STORED_AS: ReadonlyMap<string, string> = new Map([
+  ['admissionregistration.k8s.io MutatingAdmissionPolicy', 'admissionregistration.k8s.io/v1alpha1'],
+  ['admissionregistration.k8s.io MutatingAdmissionPolicyBinding', 'admissionregistration.k8s.io/v1alpha1'],
+  ['apiextensions.k8s.io CustomResourceDefinition', 'apiextensions.k8s.io/v1beta1'],
+  ['autoscaling HorizontalPodAutoscaler', 'autoscaling/v2'],
+  ['events.k8s.io Event', '/v1'],
+  ['resource.k8s.io DeviceClass', 'resource.k8s.io/v1beta2'],
+  ['resource.k8s.io ResourceClaim', 'resource.k8s.io/v1beta2'],
+  ['resource.k8s.io ResourceClaimTemplate', 'resource.k8s.io/v1beta2'],
+  ['resource.k8s.io ResourceSlice', 'resource.k8s.io/v1beta2'],
+  ['storage.k8s.io VolumeAttributesClass', 'storage.k8s.io/v1beta1'],
+]);
+
+/** Changes with the version in which a resource is stored: by it clients know when to migrate what is stored. */
+function storageVersionHash({ group, version, kind }: ServedResource): string {
+  const stored = STORED_AS.get(`${group} ${kind}`) ?? `${group}/${version}`;
+  return createHash('sha256').update(`${stored}/${kind}`).digest().subarray(0, 8).toString('base64');
 }
 
 function aggregatedResource(resource: ServedResource): object {
@@ -260,10 +287,12 @@ function aggregatedResource(resource: ServedResource): object {
   };
 }
 
+/** Built-in resources name a group and version only where these are not their own. */
 function responseKind(resource: ServedResource, subresource?: SubresourceInfo): object {
+  const own = resource.custom ? resource : { group: '', version: '' };
   return {
-    group: subresource?.group ?? resource.group,
-    version: subresource?.version ?? resource.version,
+    group: subresource?.group ?? own.group,
+    version: subresource?.version ?? own.version,
     kind: subresource?.kind ?? resource.kind,
   };
 }

@@ -72,7 +72,16 @@ export {
   protobufTypeOf,
 } from './types/encode-protobuf.ts';
 export { convertEvent, storageGroup } from './types/events.ts';
-export { kindOfType, qualifiedTypeName, typeOfKind } from './types/facts.ts';
+export {
+  type FieldFacts,
+  fieldsOf,
+  isAtomicType,
+  kindOfType,
+  qualifiedTypeName,
+  type Scalar,
+  type TypeRef,
+  typeOfKind,
+} from './types/facts.ts';
 export { builtinSchema, builtinSchemaByName, builtinTypeName } from './types/schema-graph.ts';
 export {
   createOutput,

@@ -1,19 +1,10 @@
-import {
-  builtinSchemaByName,
-  builtinTypeName,
-  groupOf,
-  kindOfType,
-  qualifiedTypeName,
-  type Schema,
-  versionOf,
-} from '../../machinery/index.ts';
+import { builtinSchemaByName, builtinTypeName, qualifiedTypeName, type Schema } from '../../machinery/index.ts';
 import type { ServedResource } from '../contracts.ts';
-import { describeField, describeType } from './descriptions.ts';
+import { builtInType } from './built-in-types.ts';
+import { describeField } from './descriptions.ts';
+import type { JsonSchema, OpenApiVersion } from './json-schema.ts';
 import { customSchemaName, operationsOf } from './operations.ts';
 import { simplified } from './simplify.ts';
-
-export type OpenApiVersion = 'v2' | 'v3';
-export type JsonSchema = Record<string, unknown>;
 
 const REFERENCE = { v2: '#/definitions/', v3: '#/components/schemas/' } as const;
 
@@ -27,18 +18,6 @@ const ADDITIONS = [
   'x-kubernetes-patch-strategy',
   'x-kubernetes-patch-merge-key',
 ] as const satisfies readonly (keyof Schema)[];
-
-/** Types whose JSON is not an object with fields, as the two versions of OpenAPI show them. */
-const SPECIAL: Record<OpenApiVersion, Record<string, JsonSchema>> = {
-  v2: {
-    'api.resource.Quantity': { type: 'string' },
-    'util.intstr.IntOrString': { type: 'string', format: 'int-or-string' },
-  },
-  v3: {
-    'api.resource.Quantity': { oneOf: [{ type: 'string' }, { type: 'number' }] },
-    'util.intstr.IntOrString': { format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] },
-  },
-};
 
 /** The named schemas that a set of resources needs, and everything that these refer to, by their full names. */
 export function definitionsOf(resources: readonly ServedResource[], version: OpenApiVersion): Map<string, JsonSchema> {
@@ -90,8 +69,8 @@ function createWriter(version: OpenApiVersion): Writer {
     return version === 'v2' ? { ...bare, ...text, ...additions } : { allOf: [bare], ...text, ...additions };
   };
   const define = (type: string): void => {
-    const schema = builtinSchemaByName(type);
-    if (schema) definitions.set(qualifiedTypeName(type), renderType(type, schema, version, render));
+    const schema = builtInType(type, version, reference);
+    if (schema) definitions.set(qualifiedTypeName(type), schema);
   };
 
   return {
@@ -124,28 +103,6 @@ function createWriter(version: OpenApiVersion): Writer {
 }
 
 type Render = (schema: Schema, description?: string) => JsonSchema;
-
-function renderType(type: string, schema: Schema, version: OpenApiVersion, render: Render): JsonSchema {
-  const description = describeType(type);
-  const special = SPECIAL[version][type];
-  if (special) return { description, ...special };
-  const properties = Object.entries(schema.properties ?? {}).map(([field, inner]) => [
-    field,
-    render(inner, describeField(type, field)),
-  ]);
-  const kind = kindOfType(type);
-  return {
-    description,
-    type: schema.type,
-    format: schema.format,
-    ...(properties.length > 0 ? { properties: Object.fromEntries(properties) } : {}),
-    required: schema.required,
-    'x-kubernetes-map-type': schema['x-kubernetes-map-type'],
-    ...(kind
-      ? { 'x-kubernetes-group-version-kind': [{ group: groupOf(kind[0]), version: versionOf(kind[0]), kind: kind[1] }] }
-      : {}),
-  };
-}
 
 /** A schema that is written where it stands: a scalar, a list, a map, or anything of a CRD. */
 function renderPlain(schema: Schema, render: Render): JsonSchema {

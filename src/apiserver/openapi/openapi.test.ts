@@ -56,7 +56,7 @@ describe('OpenAPI v3', () => {
     const schemas = at(get('/openapi/v3/apis/apps/v1'), 'components', 'schemas');
     expect(at(schemas, 'io.k8s.api.core.v1.PodSpec', 'properties', 'containers')).toMatchObject({
       type: 'array',
-      items: { $ref: '#/components/schemas/io.k8s.api.core.v1.Container' },
+      items: { default: {}, allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.Container' }] },
       'x-kubernetes-list-type': 'map',
       'x-kubernetes-patch-merge-key': 'name',
       'x-kubernetes-patch-strategy': 'merge',
@@ -68,6 +68,21 @@ describe('OpenAPI v3', () => {
     expect(at(schemas, 'io.k8s.api.apps.v1.Deployment', 'x-kubernetes-group-version-kind')).toEqual([
       { group: 'apps', version: 'v1', kind: 'Deployment' },
     ]);
+  });
+
+  it('tells clients what values a field takes, and which value it has when nobody sets it', () => {
+    const schemas = at(get('/openapi/v3/api/v1'), 'components', 'schemas');
+    expect(at(schemas, 'io.k8s.api.core.v1.ServicePort', 'properties', 'protocol')).toMatchObject({
+      enum: ['SCTP', 'TCP', 'UDP'],
+      default: 'TCP',
+    });
+    expect(at(schemas, POD, 'properties', 'spec', 'default')).toEqual({});
+    expect(at(schemas, 'io.k8s.api.core.v1.Container', 'properties', 'name', 'default')).toBe('');
+    expect(at(schemas, 'io.k8s.api.core.v1.SeccompProfile', 'x-kubernetes-unions')).toEqual([
+      { discriminator: 'type', 'fields-to-discriminateBy': { localhostProfile: 'LocalhostProfile' } },
+    ]);
+    const everywhere = at(schemas, 'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions');
+    expect(at(everywhere, 'x-kubernetes-group-version-kind')).toHaveLength(62);
   });
 
   it('tells clients what a PATCH takes', () => {

@@ -20,14 +20,13 @@ import { checkPreconditions } from './metadata.ts';
 import { selectionOf, writeQuery } from './query.ts';
 import { objectKeyOf } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
+import { RETURNS_DELETED } from './returns-deleted.ts';
 import { admissionRequest, beginWrite } from './write.ts';
 
 const FOREGROUND = 'foregroundDeletion';
 const ORPHAN = 'orphan';
 /** Keeps a deleted CRD until its objects are gone. */
 export const CLEANUP_FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
-/** Kinds whose deletion answers with the last state of the object instead of a Status. */
-const RETURNS_OBJECT = new Set(['PersistentVolume', 'PersistentVolumeClaim', 'Pod', 'Service', 'ServiceAccount']);
 const DEFAULT_GRACE_SECONDS = 30;
 /** How many objects of a collection are on their way to being deleted at a time. */
 const MAX_AT_ONCE = 256;
@@ -86,7 +85,7 @@ export async function remove(core: Core, registration: Registration, request: Ap
   const key = objectKeyOf(registration, request);
   const { entry, removed } = await deleteOne(core, registration, request, key, deleteOptions(request));
   const { served } = registration;
-  if (!removed || RETURNS_OBJECT.has(served.kind)) {
+  if (!removed || (!served.custom && RETURNS_DELETED.has(served.kind))) {
     return { kind: 'entry', code: 200, registration, entry: registration.view(entry) };
   }
   const uid = entry.object.metadata.uid;
