@@ -1,10 +1,9 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { dataDirHolder } from '../../host/index.ts';
 import { colours } from '../colours.ts';
 import { withExamples } from '../help.ts';
-import { readStatus } from '../instance.ts';
 import { progressOf } from '../progress.ts';
-import { packageVersion } from '../version.ts';
 
 /** `homeport check`: is everything in the database as it was written. */
 export function checkCommand(): Command {
@@ -15,7 +14,7 @@ export function checkCommand(): Command {
     .option('--data <dir>', 'the data directory', '.homeport')
     .action(async ({ data }: { data: string }) => {
       const dataDir = resolve(data);
-      const inUse = readStatus(dataDir, packageVersion()).pid !== null;
+      const inUse = dataDirHolder(dataDir) !== undefined;
       const { checkDatabase } = await import('../../apiserver/index.ts');
       const progress = progressOf('checking');
       try {

@@ -1,11 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { dataDirHolder, lockDataDir, unlockDataDir } from '../../host/index.ts';
 import { colours } from '../colours.ts';
 import { outputOption, withExamples } from '../help.ts';
-import { lockDataDir, readStatus, unlockDataDir } from '../instance.ts';
 import { progressOf } from '../progress.ts';
-import { packageVersion } from '../version.ts';
 
 /** What etcd's documentation advises for a cluster that is restored: no server writes that much between two copies. */
 const USUAL_BUMP = 1_000_000_000;
@@ -48,7 +47,7 @@ function saveCommand(): Command {
     .action(async (file: string, flags: { data: string; withoutKey?: boolean; force?: boolean }) => {
       if (existsSync(file) && !flags.force) throw new Error(`${file} is there already; --force replaces it`);
       const dataDir = resolve(flags.data);
-      const options = { withKey: !flags.withoutKey, inUse: readStatus(dataDir, packageVersion()).pid !== null };
+      const options = { withKey: !flags.withoutKey, inUse: dataDirHolder(dataDir) !== undefined };
       const { saveSnapshot } = await apiserver();
       const saved = await watched('saving', (progress) => saveSnapshot(dataDir, file, { ...options, progress }));
       const secrets = saved.key === undefined ? 'without the key of Secrets' : 'with the key of Secrets: keep it safe';
