@@ -8,7 +8,21 @@ export interface ServerLog {
   error(details: object, message: string): void;
 }
 
-export interface ApiServerOptions {
+/** What is logged of requests, and where. */
+export interface AuditOptions {
+  /** An audit.k8s.io/v1 Policy; a default that logs no confidential content without one. */
+  auditPolicyFile?: string;
+  /** Where events go, a line of JSON each; '-' is the standard output. Nothing is logged without it. */
+  auditLogPath?: string;
+  /** Megabytes; 100 unless given. */
+  auditLogMaxsize?: number;
+  /** Days; for ever unless given. */
+  auditLogMaxage?: number;
+  /** Files; all unless given. */
+  auditLogMaxbackup?: number;
+}
+
+export interface ApiServerOptions extends AuditOptions {
   /** Folder for the database and the PKI. Absent: everything is kept in memory and is gone after stop(). */
   dataDir?: string;
   /** The port to listen on; a free one is taken when it is in use. Absent or 0: any free port. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createAdmission } from './admission/admission.ts';
 import { NO_POD_SECURITY, readAdmissionConfiguration } from './admission/pod-security/configuration.ts';
 import { parseServiceRange } from './admission/service-range.ts';
+import { openAudit } from './audit/audit.ts';
 import { createAccess } from './auth/access.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
@@ -56,6 +57,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     : NO_POD_SECURITY;
 
   const pki = await pkiFor(options.dataDir, range.first, address);
+  const audit = await openAudit(options, log);
   const store = createStore(options.dataDir ? databaseIn(options.dataDir) : memoryBackend());
   const reader = createReader(store);
   const authorizer = createAuthorizer(options.authorizationMode ?? 'RBAC', reader);
@@ -93,6 +95,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const edge: Edge = {
     core,
     access,
+    audit,
     nodes,
     metrics,
     log,
@@ -109,7 +112,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     stopCustomResources();
     authorizer.stop();
     await Promise.all([maintained, listener.close()]);
-    await store.close();
+    await Promise.all([audit?.close(), store.close()]);
   };
   let stopped: Promise<void> | undefined;
   const activity = createWatchActivity();

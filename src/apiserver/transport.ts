@@ -6,9 +6,10 @@ import type { Documents } from './http/documents.ts';
 import type { Nodes } from './http/pod-streams.ts';
 import { readPodLog } from './pod-log.ts';
 import { dispatch, noSuchResource } from './rest/dispatch.ts';
-import { bookmarkObject, listHead } from './rest/envelope.ts';
+import { bookmarkObject } from './rest/envelope.ts';
 import type { ApiRequest, Outcome } from './rest/request.ts';
 import { requestInfo } from './rest/request-info.ts';
+import { toValue } from './rest/value.ts';
 import type { WatchActivity } from './watch-activity.ts';
 
 /** What a request in process passes through: the same authorization and handlers as one over HTTP. */
@@ -72,21 +73,6 @@ export function createInProcessTransport(server: InProcess, user: UserInfo): Tra
       yield* events(outcome, AbortSignal.any(signals), server.activity);
     },
   };
-}
-
-function toValue(outcome: Outcome): unknown {
-  switch (outcome.kind) {
-    case 'entry':
-      return outcome.entry.object;
-    case 'value':
-      return outcome.value;
-    case 'list': {
-      const { registration, page } = outcome;
-      return { ...listHead(registration, page), items: page.entries.map((entry) => registration.view(entry).object) };
-    }
-    case 'watch':
-      throw new ApiError(400, 'BadRequest', 'a watch must be made with Transport.watch');
-  }
 }
 
 async function* events(

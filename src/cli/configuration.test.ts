@@ -30,7 +30,7 @@ test('a flag goes before the file, the file before the default', () => {
 
 test('every flag has a field in the file', () => {
   for (const option of options) {
-    const value = option.port ? 1234 : (option.choices?.at(-1) ?? 'text');
+    const value = option.port || option.number ? 1234 : (option.choices?.at(-1) ?? 'text');
     const fromFile = readConfiguration({}, spec(JSON.stringify({ [option.field]: value })));
     expect(readConfiguration({ [flagKey(option)]: value }, undefined)).toEqual(fromFile);
     expect(fromFile[option.field]).toBe(value);

@@ -14,6 +14,11 @@ export interface Configuration {
   tokenAuthFile?: string;
   clientCaFile?: string;
   admissionControlConfigFile?: string;
+  auditPolicyFile?: string;
+  auditLogPath?: string;
+  auditLogMaxage?: number;
+  auditLogMaxbackup?: number;
+  auditLogMaxsize?: number;
   logLevel: string;
 }
 
@@ -26,6 +31,8 @@ interface Option {
   fallback?: string;
   /** A port number; 0 takes any free one. */
   port?: boolean;
+  /** A whole number, not negative. */
+  number?: boolean;
   choices?: readonly string[];
 }
 
@@ -79,6 +86,35 @@ export const options: readonly Option[] = [
     description: 'AdmissionConfiguration: what PodSecurity does by default, and whom it exempts',
   },
   {
+    field: 'auditLogPath',
+    flag: '--audit-log-path <file>',
+    description: 'log who asked for what there, a line of JSON each; - is the standard output',
+  },
+  {
+    field: 'auditPolicyFile',
+    flag: '--audit-policy-file <file>',
+    description:
+      'audit.k8s.io/v1 Policy; when left out: changes, without the content of Secrets, ConfigMaps and tokens',
+  },
+  {
+    field: 'auditLogMaxsize',
+    flag: '--audit-log-maxsize <megabytes>',
+    description: 'begin a new audit log at this size; when left out: 100',
+    number: true,
+  },
+  {
+    field: 'auditLogMaxbackup',
+    flag: '--audit-log-maxbackup <count>',
+    description: 'keep this many older audit logs; when left out: all',
+    number: true,
+  },
+  {
+    field: 'auditLogMaxage',
+    flag: '--audit-log-maxage <days>',
+    description: 'keep older audit logs for this long; when left out: for ever',
+    number: true,
+  },
+  {
     field: 'logLevel',
     flag: '--log-level <level>',
     description: 'how much goes to homeport.log',
@@ -121,6 +157,11 @@ function checked(option: Option, given: unknown, where: string): string | number
       );
     }
     return port;
+  }
+  if (option.number) {
+    const number = Number(given);
+    if (Number.isInteger(number) && number >= 0) return number;
+    throw new Error(`${where} must be a whole number, not ${JSON.stringify(given)}`);
   }
   if (typeof given !== 'string' || given === '')
     throw new Error(`${where} must be a text, not ${JSON.stringify(given)}`);

@@ -18,7 +18,9 @@ const pods: RequestInfo = {
 };
 
 function accessFor(user: UserInfo | undefined, authorizer: Authorizer) {
-  return createAccess({ authenticate: async () => user }, authorizer);
+  const access = createAccess({ authenticate: async () => user }, authorizer);
+  const identify = async (request: IncomingMessage) => access.impersonate(request, await access.authenticate(request));
+  return { ...access, identify };
 }
 
 const nobody: Authorizer = { authorize: () => ({ allowed: false, reason: '' }) };
@@ -92,9 +94,9 @@ describe('identify', () => {
       'impersonate||users|||bob',
       'impersonate||groups|||a, b',
       'impersonate||groups|||c',
-      'impersonate|authentication.k8s.io|uids|||7',
       'impersonate|authentication.k8s.io|userextras|scopes/x||view',
       'impersonate|authentication.k8s.io|userextras|scopes/x||edit',
+      'impersonate|authentication.k8s.io|uids|||7',
     ]);
   });
 
@@ -106,6 +108,9 @@ describe('identify', () => {
       'system:serviceaccounts:team',
       'system:authenticated',
     ]);
+    expect(await groupsOf('system:serviceaccount:Team:robot'), 'no name of an account').toEqual([
+      'system:authenticated',
+    ]);
     expect(await groupsOf('system:anonymous')).toEqual(['system:unauthenticated']);
   });
 
@@ -114,7 +119,7 @@ describe('identify', () => {
     await expect(identify(asked({ 'impersonate-user': ['bob'] }))).rejects.toThrow(
       'users "bob" is forbidden: User "ann" cannot impersonate resource "users" in API group "" at the cluster scope',
     );
-    await expect(identify(asked({ 'impersonate-group': ['system:masters'] }))).rejects.toMatchObject({ code: 400 });
+    await expect(identify(asked({ 'impersonate-group': ['system:masters'] }))).rejects.toMatchObject({ code: 500 });
     const onlyUsers = accessFor(ann, { authorize: (_, info) => ({ allowed: info.resource === 'users', reason: '' }) });
     const escalation = asked({ 'impersonate-user': ['bob'], 'impersonate-group': ['system:masters'] });
     await expect(onlyUsers.identify(escalation)).rejects.toMatchObject({ code: 403 });

@@ -1,30 +1,38 @@
 import type { IncomingMessage } from 'node:http';
-import { ApiError, badRequest, forbidden } from '../../machinery/index.ts';
+import { ApiError, dnsLabelErrors, dnsSubdomainErrors, forbidden } from '../../machinery/index.ts';
 import type { Authenticator, Authorizer, RequestInfo, UserInfo } from '../contracts.ts';
 import { unauthorized } from './unauthorized.ts';
 
-/** The two questions that every request must pass, in this order. */
+/** The questions that every request must pass, in this order. */
 export interface Access {
+  /** Whose credentials came with the request. Throws ApiError 401 without valid ones. */
+  authenticate(request: IncomingMessage): Promise<UserInfo>;
   /**
-   * Who the request acts as, impersonation included. Throws ApiError 401 without valid credentials, 403 for an
-   * impersonation that is not allowed, 400 for one that cannot be understood.
+   * Whom the request acts as: the user, or somebody else whom they may impersonate. Throws ApiError 403 if they may not,
+   * and 500 (as upstream has it) for an impersonation of nobody.
    */
-  identify(request: IncomingMessage): Promise<UserInfo>;
-  /** Throws ApiError 403, worded as kube-apiserver words it. */
-  permit(user: UserInfo, info: RequestInfo): void;
+  impersonate(request: IncomingMessage, user: UserInfo): UserInfo;
+  /** Throws ApiError 403 for a request that is not allowed, worded as kube-apiserver words it. `noted` hears why, or why not. */
+  permit(user: UserInfo, info: RequestInfo, noted?: Noted): void;
 }
 
+export type Noted = (decision: 'allow' | 'forbid', reason: string) => void;
+
 export function createAccess(authenticator: Authenticator, authorizer: Authorizer): Access {
-  const permit = (user: UserInfo, info: RequestInfo): void => {
-    const decision = authorizer.authorize(user, info);
-    if (!decision.allowed) throw denied(user, info, decision.reason);
+  const permit = (user: UserInfo, info: RequestInfo, noted?: Noted): void => {
+    const { allowed, reason } = authorizer.authorize(user, info);
+    noted?.(allowed ? 'allow' : 'forbid', reason);
+    if (!allowed) throw denied(user, info, reason);
   };
   return {
     permit,
-    async identify(request) {
+    async authenticate(request) {
       const user = await authenticator.authenticate(request);
       if (user === undefined) throw unauthorized();
-      const wanted = impersonation(request.headersDistinct);
+      return user;
+    },
+    impersonate(request, user) {
+      const wanted = impersonation(request);
       if (wanted === undefined) return user;
       for (const attributes of wanted.checks) permit(user, attributes);
       return wanted.user;
@@ -57,7 +65,7 @@ interface Impersonation {
 const EXTRA_PREFIX = 'impersonate-extra-';
 
 /** What the Impersonate-* headers ask for; undefined without them. Several headers of one name stay apart. */
-function impersonation(headers: NodeJS.Dict<string[]>): Impersonation | undefined {
+function impersonation({ headersDistinct: headers, url }: IncomingMessage): Impersonation | undefined {
   const username = headers['impersonate-user']?.[0] ?? '';
   const uid = headers['impersonate-uid']?.[0] ?? '';
   const groups = headers['impersonate-group'] ?? [];
@@ -65,26 +73,33 @@ function impersonation(headers: NodeJS.Dict<string[]>): Impersonation | undefine
   for (const [name, values = []] of Object.entries(headers)) {
     if (name.startsWith(EXTRA_PREFIX)) extra[decodeExtraKey(name.slice(EXTRA_PREFIX.length))] = values;
   }
-  if (username === '') {
-    if (uid === '' && groups.length === 0 && Object.keys(extra).length === 0) return undefined;
-    throw badRequest('requested impersonation without impersonating a user: send Impersonate-User as well');
-  }
-
-  const [, namespace, account = ''] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(username) ?? [];
+  const account = serviceAccountOf(username);
   const checks = [
-    namespace === undefined
-      ? attributes('', 'users', username)
-      : attributes('', 'serviceaccounts', account, { namespace }),
     ...groups.map((group) => attributes('', 'groups', group)),
-    ...(uid ? [attributes(AUTHENTICATION, 'uids', uid)] : []),
     ...Object.entries(extra).flatMap(([key, values]) =>
       values.map((value) => attributes(AUTHENTICATION, 'userextras', value, { subresource: key })),
     ),
+    ...(uid ? [attributes(AUTHENTICATION, 'uids', uid)] : []),
   ];
+  if (username === '') {
+    if (checks.length === 0) return undefined;
+    const why = 'requested impersonation of groups, extra fields or a uid without impersonating a user';
+    throw new ApiError(500, 'InternalError', `Internal Server Error: ${JSON.stringify(url)}: ${why}`);
+  }
+  const who = account
+    ? attributes('', 'serviceaccounts', account.name, { namespace: account.namespace })
+    : attributes('', 'users', username);
   return {
-    user: { username, ...(uid ? { uid } : {}), groups: groupsOf(username, groups, namespace), extra },
-    checks,
+    user: { username, ...(uid ? { uid } : {}), groups: groupsOf(username, groups, account?.namespace), extra },
+    checks: [who, ...checks],
   };
+}
+
+/** The account that a user name stands for: system:serviceaccount:NAMESPACE:NAME. */
+function serviceAccountOf(username: string): { namespace: string; name: string } | undefined {
+  const [, namespace, name] = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(username) ?? [];
+  if (namespace === undefined || name === undefined) return undefined;
+  return dnsLabelErrors(namespace).length + dnsSubdomainErrors(name).length === 0 ? { namespace, name } : undefined;
 }
 
 /** The keys of extra fields are percent-encoded, since header names allow only some characters. */
@@ -121,11 +136,14 @@ function attributes(
 
 /** The groups that authentication would have added, had the impersonated user come in person. */
 function groupsOf(username: string, asked: readonly string[], namespace: string | undefined): string[] {
-  const groups = new Set(asked);
-  if (namespace !== undefined && asked.length === 0) {
-    groups.add('system:serviceaccounts').add(`system:serviceaccounts:${namespace}`);
-  }
-  if (username === 'system:anonymous') groups.add('system:unauthenticated');
-  else if (!groups.has('system:unauthenticated')) groups.add('system:authenticated');
-  return [...groups];
+  const groups =
+    namespace !== undefined && asked.length === 0
+      ? ['system:serviceaccounts', `system:serviceaccounts:${namespace}`]
+      : [...asked];
+  const has = (group: string) => groups.includes(group);
+  if (username === 'system:anonymous') return has(STRANGERS) ? groups : [...groups, STRANGERS];
+  return has(STRANGERS) || has(KNOWN) ? groups : [...groups, KNOWN];
 }
+
+const KNOWN = 'system:authenticated';
+const STRANGERS = 'system:unauthenticated';

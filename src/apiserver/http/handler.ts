@@ -1,14 +1,19 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ApiError } from '../../machinery/index.ts';
+import type { Audit } from '../audit/audit.ts';
+import type { Trail } from '../audit/trail.ts';
 import type { Access } from '../auth/access.ts';
 import type { RequestInfo, UserInfo } from '../contracts.ts';
 import type { Core } from '../core.ts';
 import type { ServerLog } from '../options.ts';
 import { admitConnection } from '../rest/connect.ts';
+import { decodeAny } from '../rest/decode.ts';
 import { dispatch, methodNotAllowed, noSuchResource } from '../rest/dispatch.ts';
 import type { ApiRequest } from '../rest/request.ts';
 import { requestInfo } from '../rest/request-info.ts';
+import { toValue } from '../rest/value.ts';
 import { serveLog } from '../streaming/log.ts';
 import { handleUpgrade, refuse } from '../streaming/upgrade.ts';
 import { mediaType, readBody } from './body.ts';
@@ -23,6 +28,8 @@ import { streamWatch } from './watch-stream.ts';
 export interface Edge {
   core: Core;
   access: Access;
+  /** undefined: nothing is logged. */
+  audit: Audit | undefined;
   nodes: Nodes;
   metrics: Metrics;
   log: ServerLog;
@@ -45,19 +52,60 @@ function targetOf(request: IncomingMessage): Target {
   return { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) };
 }
 
+/** One request on its way through the server. */
+interface Visit {
+  readonly request: IncomingMessage;
+  readonly info: RequestInfo;
+  readonly query: URLSearchParams;
+  /** Names the request in the audit log and in the answer's head. */
+  readonly id: string;
+  /** Set once it is known who asks, if the audit policy wants to know. */
+  trail: Trail | undefined;
+}
+
+/** An id that another server has given the request is kept; a longer one than upstream keeps is cut. */
+const MAX_AUDIT_ID = 64;
+
+function visitOf(request: IncomingMessage): Visit {
+  const { path, query } = targetOf(request);
+  const given = request.headers['audit-id'];
+  const id = typeof given === 'string' && given !== '' ? given.slice(0, MAX_AUDIT_ID) : randomUUID();
+  return { request, query, info: requestInfo(request.method ?? 'GET', path, query), id, trail: undefined };
+}
+
+/** authenticate → impersonate → authorize, each noted in the audit trail. Throws ApiError 401 or 403. */
+async function enter({ access, audit }: Edge, visit: Visit): Promise<UserInfo> {
+  const { request, info, id } = visit;
+  let own: UserInfo;
+  try {
+    own = await access.authenticate(request);
+  } catch (error) {
+    audit?.strange(id, request, info);
+    throw error;
+  }
+  visit.trail = audit?.begin(id, request, info, own);
+  const user = access.impersonate(request, own);
+  if (user !== own) visit.trail?.impersonated(user);
+  access.permit(user, info, visit.trail?.decided);
+  return user;
+}
+
 /** Answers one HTTP request: authenticate → authorize → decode → dispatch → respond. Never throws. */
 export async function handleRequest(edge: Edge, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const began = performance.now();
-  const { path, query } = targetOf(request);
-  const info = requestInfo(request.method ?? 'GET', path, query);
-  response.on('close', () => observe(edge, info, response.statusCode, (performance.now() - began) / 1000));
+  const visit = visitOf(request);
+  const { info, query } = visit;
+  response.setHeader('audit-id', visit.id);
+  response.on('close', () => {
+    observe(edge, info, response.statusCode, (performance.now() - began) / 1000);
+    visit.trail?.stage('ResponseComplete', response.statusCode);
+  });
   try {
-    const user = await edge.access.identify(request);
-    edge.access.permit(user, info);
-    if (info.isResource) await serveResource(edge, request, response, { info, query, user });
+    const user = await enter(edge, visit);
+    if (info.isResource) await serveResource(edge, visit, response, user);
     else if (!edge.serveOther(info, query, request, response)) throw noSuchResource();
   } catch (error) {
-    fail(edge, request, response, error);
+    fail(edge, visit, response, error);
   }
 }
 
@@ -72,15 +120,12 @@ function observe({ core, metrics }: Edge, info: RequestInfo, code: number, secon
   metrics.observe(labels, code, seconds);
 }
 
-async function serveResource(
-  edge: Edge,
-  request: IncomingMessage,
-  response: ServerResponse,
-  { info, query, user }: { info: RequestInfo; query: URLSearchParams; user: UserInfo },
-): Promise<void> {
+async function serveResource(edge: Edge, visit: Visit, response: ServerResponse, user: UserInfo): Promise<void> {
+  const { request, info, query, trail } = visit;
   if (info.resource === 'pods' && info.subresource === 'log' && info.group === '') {
     if (info.verb !== 'get') throw methodNotAllowed();
     const { pod, streams } = edge.nodes.streamsFor(edge.core.store, info);
+    trail?.stage('ResponseStarted', 200);
     return serveLog(query, response, containerOf(pod, query), streams);
   }
   const custom = edge.core.registry.find(info.group, info.version, info.resource)?.custom;
@@ -96,21 +141,25 @@ async function serveResource(
     contentType: mediaType(request.headers['content-type']),
     body: { bytes },
     warn: (text) => warnings.push(text),
-    annotate: () => {},
+    annotate: (key, value) => trail?.annotate(key, value),
   };
+  trail?.requested(() => decodeAny(prepared));
   const outcome = await dispatch(edge.core, prepared);
   if (response.destroyed) {
     if (outcome.kind === 'watch') outcome.watch.close();
     return;
   }
   setWarnings(response, warnings);
+  if (outcome.kind === 'watch') trail?.stage('ResponseStarted', 200);
+  else trail?.answered(() => toValue(outcome));
   if (outcome.kind === 'watch') return streamWatch(response, outcome, negotiated, include, edge.stopped);
   const indent = wantsIndent(query, request.headers['user-agent']);
   await respond(response, outcome, { ...negotiated, include, indent });
 }
 
 /** Answers with an error, or, when half an answer is out already, ends the connection so that nobody takes it for whole. */
-function fail(edge: Edge, request: IncomingMessage, response: ServerResponse, error: unknown): void {
+function fail(edge: Edge, { request, trail }: Visit, response: ServerResponse, error: unknown): void {
+  trail?.failed(error);
   // A client that hangs up in the middle of its request is no fault of ours, and there is nobody to answer.
   if (response.destroyed) return;
   if (!(error instanceof ApiError)) {
@@ -130,19 +179,22 @@ function fail(edge: Edge, request: IncomingMessage, response: ServerResponse, er
 export async function handleStream(edge: Edge, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   // Node stops listening for a connection's errors at the upgrade; unheard, one would end the process.
   socket.on('error', () => socket.destroy());
-  const { path, query } = targetOf(request);
-  const info = requestInfo(request.method ?? 'GET', path, query);
+  const visit = visitOf(request);
+  const { info, query } = visit;
   try {
-    const user = await edge.access.identify(request);
-    edge.access.permit(user, info);
+    const user = await enter(edge, visit);
     if (info.group !== '' || info.resource !== 'pods' || !STREAMS.has(info.subresource)) throw noSuchResource();
     if (info.verb !== 'get' && info.verb !== 'create') throw methodNotAllowed();
     await admitConnection(edge.core, { info, query, user });
     const { pod, streams } = edge.nodes.streamsFor(edge.core.store, info);
     const kind = info.subresource as 'attach' | 'exec' | 'portforward';
     if (kind !== 'portforward') query.set('container', containerOf(pod, query).container);
+    visit.trail?.stage('ResponseStarted', 101);
     await handleUpgrade(request, socket, head, { kind, namespace: info.namespace, pod: info.name, query, streams });
+    visit.trail?.stage('ResponseComplete', 101);
   } catch (error) {
+    visit.trail?.failed(error);
+    visit.trail?.stage('ResponseComplete', error instanceof ApiError ? error.code : 500);
     if (!(error instanceof ApiError)) edge.log.error({ err: error, url: request.url }, 'opening a stream failed');
     refuse(socket, error);
   }

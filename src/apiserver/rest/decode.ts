@@ -142,6 +142,19 @@ export function decodeObject(request: ApiRequest, expected?: TypeMeta): KubeObje
   return decodeStrictly(request, expected).value;
 }
 
+/** The body as whoever logs it sees it: a value in any of the formats, or undefined if it is none. */
+export function decodeAny(request: ApiRequest): unknown {
+  try {
+    const { body, contentType } = request;
+    if (!('bytes' in body) || body.bytes.length === 0) return undefined;
+    return contentType === PROTOBUF_TYPE ? decodeProtobuf(body.bytes) : decodeValue(request);
+  } catch (error) {
+    // Whoever answers the request says what is wrong with it.
+    if (error instanceof ApiError) return undefined;
+    throw error;
+  }
+}
+
 /** The body of a delete: absent, or DeleteOptions that need not say so. */
 export function decodeOptionalObject(request: ApiRequest): KubeObject | undefined {
   const { body } = request;
