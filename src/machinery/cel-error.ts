@@ -7,7 +7,13 @@ export class CelError extends Error {
   /** The message without the expression. */
   readonly problem: string;
 
-  constructor(problem: string, at: { expression: string; position: number; suggestion?: string | undefined }) {
+  /** Everything that is wrong with it, in cel-go's words. */
+  readonly issues: readonly Issue[];
+
+  constructor(
+    problem: string,
+    at: { expression: string; position: number; suggestion?: string | undefined; issues?: readonly Issue[] },
+  ) {
     const hint = at.suggestion ? ` (did you mean "${at.suggestion}"?)` : '';
     super(`${problem}${hint} at position ${at.position + 1} of "${shorten(at.expression, at.position)}"`);
     this.name = 'CelError';
@@ -15,16 +21,38 @@ export class CelError extends Error {
     this.position = at.position;
     this.suggestion = at.suggestion;
     this.problem = problem;
+    this.issues = at.issues ?? [{ problem, position: at.position }];
   }
+
+  /** What cel-go prints: each issue with its line and column, the line, and a mark under the place. */
+  get report(): string {
+    return this.issues.map((issue) => reportOf(issue, this.expression)).join('\n');
+  }
+}
+
+interface Issue {
+  readonly problem: string;
+  /** In UTF-16 units from the expression's start. */
+  readonly position: number;
+}
+
+function reportOf({ problem, position }: Issue, expression: string): string {
+  const before = expression.slice(0, position).split('\n');
+  const column = [...(before.at(-1) ?? '')].length;
+  const line = expression.split('\n')[before.length - 1] ?? '';
+  return `ERROR: <input>:${before.length}:${column + 1}: ${problem}\n | ${line}\n | ${'.'.repeat(column)}^`;
 }
 
 /** A field, list element or variable that does not exist (yet): the value may appear later. */
 export class CelMissingError extends CelError {
   /** The path that was read: ['deployment', 'status', 'availableReplicas']. */
   readonly path: readonly string[];
+  /** The message as cel-go words it: 'no such key: c'. */
+  readonly reason: string;
 
-  constructor(path: readonly string[], at: { expression: string; position: number }) {
+  constructor(path: readonly string[], at: { expression: string; position: number }, reason?: string) {
     super(`no such key: ${path.join('.')}`, at);
+    this.reason = reason ?? this.problem;
     this.name = 'CelMissingError';
     this.path = path;
   }

@@ -1,26 +1,33 @@
-import { TypeError as CelTypeError, EvaluationError, ParseError } from '@marcbachmann/cel-js';
-import {
-  type CelNode,
-  callsIn,
-  isNode,
-  memberPath,
-  nodeOf,
-  type Reference,
-  referencesIn,
-  renameCalls,
-} from './cel-ast.ts';
-import { BudgetError, guard, startBudget } from './cel-budget.ts';
+import { type CelBudget, Meter } from './cel/budget.ts';
+import { type CelIssue, type CelScope, checkCel, typeNames } from './cel/check.ts';
+import { compileExpr, type Frame } from './cel/evaluate.ts';
+import { BudgetFault, CelFault, MissingFault } from './cel/fault.ts';
+import { type CelLibrary, functionsOf, namespacesOf } from './cel/library.ts';
+import { parseCel } from './cel/parse.ts';
+import type { CelFunctions } from './cel/signature.ts';
+import { type Expr, referencesIn } from './cel/syntax.ts';
+import { type CelType, celType, type ObjectType } from './cel/type.ts';
+import { fromCel, toCel } from './cel/value.ts';
 import { CelError, CelMissingError, nearest } from './cel-error.ts';
-import { type CelLibrary, environmentOf, namespaces, typeNames } from './cel-functions.ts';
-import { MATCHES } from './cel-kubernetes.ts';
-import { fromCel, readSetOf, toCel } from './cel-values.ts';
 import type { Fields } from './object.ts';
 
 export interface CelOptions {
-  /** The variables that exist. An expression that reads any other is refused. Left out: any variable will do. */
-  variables?: Iterable<string>;
+  /**
+   * The variables that exist, by name, with their types (or only their names: then they are dyn, and checked when an
+   * expression is evaluated). An expression that reads any other is refused. Left out: any variable will do.
+   */
+  variables?: Iterable<string> | Readonly<Record<string, CelType>>;
   /** The functions beside the standard ones. Default: those of Kubernetes. */
   library?: CelLibrary;
+  /**
+   * Functions of the caller's own, by signature (see CelFunctions). Hold the object in a constant: what is made of it is
+   * kept with it.
+   */
+  functions?: CelFunctions;
+  /** The types that `Name{field: value}` can make, by name: 'JSONPatch', 'Object.spec'. */
+  structs?: (name: string) => ObjectType | undefined;
+  /** What an expression must give. One of another type is refused. */
+  result?: CelType;
 }
 
 /** A compiled expression. */
@@ -31,141 +38,145 @@ export interface CelProgram {
    * [['schema', 'spec', 'tag'], ['deployment', 'status']]. An index or a call ends a path.
    */
   readonly references: readonly (readonly string[])[];
+  /** The type of what it gives. */
+  readonly type: CelType;
+  /** The checked expression: what its cost is estimated from. */
+  readonly root: Expr;
   /**
    * The value as JSON (celOmitted for kro's `omit()` or an empty optional).
-   * @param variables JSON values by name; never changed. A number without a fraction is a CEL int, any other a double.
-   * @throws CelMissingError when a key, index or variable does not exist; CelError for any other failure.
+   * @param variables JSON values by name, never changed, converted by the types they are declared with; a dyn number
+   * without a fraction is an int, any other a double. Instances of opaque types, and CEL values from `value`, are taken as
+   * they are. A property may be a getter: it runs when the expression first reads it.
+   * @param budget what this and other evaluations may cost together.
+   * @throws CelMissingError when a key, index or variable does not exist; CelBudgetError when it costs too much; CelError
+   * for any other failure.
    */
-  evaluate(variables: Fields): unknown;
+  evaluate(variables: Fields, budget?: CelBudget): unknown;
+  /** The same as a CEL value (see cel/value.ts), to be another expression's variable: its type is not lost. */
+  value(variables: Fields, budget?: CelBudget): unknown;
 }
+
+/** The expression needs more than its budget. */
+export class CelBudgetError extends CelError {}
 
 /** The longest expression that is accepted, in UTF-16 units. */
 const MAX_LENGTH = 32_768;
 
 /**
- * Compiles a CEL expression (cel-spec v0.25, with cel-go's optionals). Length, nesting and evaluation are bounded.
- * @throws CelError for a syntax or type error, an unknown variable or function: with a suggestion where one is near.
+ * Compiles a CEL expression (cel-spec v0.25 with cel-go's optionals, as Kubernetes 1.34 configures it) against typed
+ * variables. Length, nesting and evaluation are bounded.
+ *
+ * ```ts
+ * const program = compileCel('object.spec.replicas <= 5 && authorizer.group("apps").allowed()', {
+ *   variables: { object: celTypeOfSchema(schema), authorizer: celType.opaque('kubernetes.authorization.Authorizer') },
+ *   functions: { '(kubernetes.authorization.Authorizer).group(string): …GroupCheck': (self, group) => … },
+ *   result: celType.bool,
+ * });
+ * program.evaluate({ object, authorizer: new Authorizer(user) }, budget);
+ * ```
+ * A class behind an opaque type has `static readonly celType = 'kubernetes.authorization.Authorizer'`.
+ * @throws CelError for a syntax or type error, an unknown variable or function: its `report` is what cel-go prints.
  */
 export function compileCel(source: string, options: CelOptions = {}): CelProgram {
   if (source.length > MAX_LENGTH) {
-    throw new CelError(`the expression is ${source.length} characters long, more than ${MAX_LENGTH}`, at(source, 0));
+    const problem = `the expression is ${source.length} characters long, more than ${MAX_LENGTH}`;
+    throw new CelError(problem, { expression: source, position: 0 });
   }
-  const environment = environmentOf(options.library ?? 'kubernetes');
-  const parsed = refuse(source, () => environment.parse(source));
-  const root = nodeOf(parsed.ast);
-  renameCalls(root, 'matches', MATCHES);
-  const reads = referencesIn(root, celNames);
-  const refused = callsIn(root).find((call) => Object.hasOwn(refusedCalls, call.name));
-  if (refused) throw new CelError(refusedCalls[refused.name] ?? '', at(source, refused.position));
-  if (options.variables) checkVariables(source, reads, new Set(options.variables));
-  const checked = parsed.check();
-  if (!checked.valid) throw explain(source, root, checked.error, options.library ?? 'kubernetes');
-  guard(root);
+  const root = parseCel(source);
+  const variables = variablesOf(options.variables);
+  const scope = scopeOf(options, variables);
+  const issues = checkCel(root, scope);
+  if (issues.length > 0) throw errorOf(source, issues, variables, scope);
+  const type = root.type ?? celType.dyn;
+  const { evaluate, slots } = compileExpr(root, scope.struct);
 
-  const references = unique(reads.map((read) => read.path));
-  const readSet = readSetOf(references);
+  function value(given: Fields, budget?: CelBudget): unknown {
+    const meter = new Meter(budget);
+    const converted = new Map<string, unknown>();
+    const frame: Frame = {
+      slots: new Array(slots),
+      meter,
+      variable(name) {
+        if (converted.has(name)) return converted.get(name);
+        if (!Object.hasOwn(given, name) || given[name] === undefined) return undefined;
+        const made = toCel(given[name], variables?.get(name) ?? celType.dyn);
+        converted.set(name, made);
+        return made;
+      },
+    };
+    try {
+      return evaluate(frame);
+    } catch (error) {
+      throw evaluationError(source, error);
+    } finally {
+      meter.settle();
+    }
+  }
+
   return {
     source,
-    references,
-    evaluate(variables) {
-      startBudget();
-      try {
-        return fromCel(parsed(new Map(Object.entries(toCel(variables, readSet) as Fields))));
-      } catch (error) {
-        throw evaluationError(source, error);
-      }
-    },
+    references: unique(referencesIn(root).map(({ path }) => path)),
+    type,
+    root,
+    evaluate: (given, budget) => fromCel(value(given, budget)),
+    value,
   };
 }
 
 /** Names that expressions have already, for types and groups of functions: a variable called so cannot be read. */
-export const celNames: ReadonlySet<string> = new Set([...namespaces, ...typeNames]);
+export const celNames: ReadonlySet<string> = new Set(
+  [...namespacesOf('kro'), ...typeNames].filter((name) => !name.includes('.')),
+);
+
+function variablesOf(given: CelOptions['variables']): ReadonlyMap<string, CelType> | undefined {
+  if (given === undefined) return undefined;
+  if (Symbol.iterator in given) return new Map([...given].map((name) => [name, celType.dyn]));
+  return new Map(Object.entries(given));
+}
+
+function scopeOf(options: CelOptions, variables: ReadonlyMap<string, CelType> | undefined): CelScope {
+  const library = options.library ?? 'kubernetes';
+  const namespaces = namespacesOf(library);
+  return {
+    functions: functionsOf(library, options.functions),
+    variable: (name) => {
+      if (variables) return variables.get(name);
+      return name.includes('.') || namespaces.has(name) || typeNames.has(name) ? undefined : celType.dyn;
+    },
+    struct: options.structs ?? (() => undefined),
+    homogeneous: library === 'kubernetes',
+  };
+}
 
 /** Functions of kro's that are known, so that a definition with one hears why not. */
-const refusedCalls: Record<string, string> = {
+const refused: Record<string, string> = {
   now: 'time.now() is not supported: a value is computed again only when an object changes',
 };
 
-const at = (expression: string, position: number) => ({ expression, position });
-
-function refuse<T>(source: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (isLibraryError(error)) throw new CelError(error.summary, at(source, error.range?.start ?? 0));
-    // The parser is recursive: nesting beyond its own limit shows as a stack overflow.
-    if (error instanceof RangeError) throw new CelError('the expression is nested too deeply', at(source, 0));
-    throw error;
-  }
+/** All issues as one error; what does not exist is said with the nearest that does. */
+function errorOf(
+  source: string,
+  issues: readonly CelIssue[],
+  variables: ReadonlyMap<string, CelType> | undefined,
+  { functions }: CelScope,
+): CelError {
+  const [first] = issues;
+  const { problem = '', position = 0, unknown } = first ?? {};
+  const known = unknown && Object.hasOwn(refused, unknown.name) ? refused[unknown.name] : undefined;
+  if (!unknown || known) return new CelError(known ?? problem, { expression: source, position, issues });
+  const candidates = unknown.what === 'function' ? [...functions.keys()].map(lastName) : [...(variables?.keys() ?? [])];
+  const where = { expression: source, position, issues, suggestion: nearest(unknown.name, candidates) };
+  return new CelError(`unknown ${unknown.what} "${unknown.name}"`, where);
 }
 
-type LibraryError = ParseError | EvaluationError | CelTypeError;
-
-function isLibraryError(error: unknown): error is LibraryError {
-  return error instanceof ParseError || error instanceof EvaluationError || error instanceof CelTypeError;
-}
-
-function checkVariables(source: string, reads: readonly Reference[], known: ReadonlySet<string>): void {
-  for (const { path, position } of reads) {
-    const [name = ''] = path;
-    if (known.has(name)) continue;
-    throw new CelError(`unknown variable "${name}"`, { ...at(source, position), suggestion: nearest(name, known) });
-  }
-}
-
-/** The error of a type check; a call of a function that does not exist is said as that. */
-function explain(source: string, root: CelNode, error: unknown, library: CelLibrary): CelError {
-  const functions = functionNames(library);
-  const unknown = callsIn(root).find((call) => !functions.has(call.name));
-  if (unknown) {
-    const where = { ...at(source, unknown.position), suggestion: nearest(unknown.name, functions) };
-    return new CelError(`unknown function "${unknown.name}"`, where);
-  }
-  if (isLibraryError(error)) return new CelError(error.summary, at(source, error.range?.start ?? 0));
-  return new CelError(error instanceof Error ? error.message : String(error), at(source, 0));
-}
-
-const names = new Map<CelLibrary, ReadonlySet<string>>();
-
-function functionNames(library: CelLibrary): ReadonlySet<string> {
-  let known = names.get(library);
-  if (!known) {
-    known = new Set(
-      environmentOf(library)
-        .getDefinitions()
-        .functions.map((definition) => definition.name),
-    );
-    names.set(library, known);
-  }
-  return known;
-}
-
-const MISSING = new Set(['no_such_key', 'unknown_variable', 'index_out_of_bounds', 'optional_value_missing']);
+const lastName = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 
 function evaluationError(source: string, error: unknown): Error {
-  if (error instanceof BudgetError) return new CelError(error.message, at(source, 0));
-  if (isLibraryError(error)) {
-    const position = error.range?.start ?? 0;
-    if (MISSING.has(error.code)) return new CelMissingError(missingPath(error), at(source, position));
-    return new CelError(error.summary, at(source, position));
-  }
-  if (error instanceof RangeError) return new CelError(`the value is too large: ${error.message}`, at(source, 0));
-  return new CelError(error instanceof Error ? error.message : String(error), at(source, 0));
-}
-
-/** Which path was read when a key was missing: from the node of the error, or else from its message. */
-function missingPath(error: LibraryError): string[] {
-  const node: unknown = error.node;
-  const path = isNode(node) ? (memberPath(node) ?? indexedPath(node)) : undefined;
-  return path ?? [error.summary.replace(/^[^:]*: /, '')];
-}
-
-function indexedPath(node: CelNode): string[] | undefined {
-  if (!Array.isArray(node.args) || !isNode(node.args[0])) return undefined;
-  const left = memberPath(node.args[0]) ?? indexedPath(node.args[0]);
-  const last: unknown = node.args[1];
-  if (!left) return undefined;
-  return [...left, isNode(last) ? String(last.args) : String(last)];
+  const at = { expression: source, position: error instanceof CelFault ? (error.position ?? 0) : 0 };
+  if (error instanceof BudgetFault) return new CelBudgetError(error.message, at);
+  if (error instanceof MissingFault) return new CelMissingError(error.path, at, error.message);
+  if (error instanceof RangeError) return new CelError(`the value is too large: ${error.message}`, at);
+  return new CelError(error instanceof Error ? error.message : String(error), at);
 }
 
 function unique(paths: readonly (readonly string[])[]): readonly (readonly string[])[] {

@@ -1,6 +1,11 @@
-export { type CelOptions, type CelProgram, celNames, compileCel } from './cel.ts';
+export type { CelBudget } from './cel/budget.ts';
+export { CelFault } from './cel/fault.ts';
+export { celTypeOfSchema } from './cel/schema-type.ts';
+export type { CelFunctions } from './cel/signature.ts';
+export { type CelType, celType, formatType, type ObjectType } from './cel/type.ts';
+export { CelOptional, celOmitted, fromCel } from './cel/value.ts';
+export { CelBudgetError, type CelOptions, type CelProgram, celNames, compileCel } from './cel.ts';
 export { CelError, CelMissingError } from './cel-error.ts';
-export { celOmitted } from './cel-values.ts';
 export { humanDuration } from './duration.ts';
 export {
   duplicateValue,

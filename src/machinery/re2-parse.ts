@@ -16,7 +16,7 @@ export type Regex =
   | { kind: 'assert'; what: Assertion }
   | { kind: 'sequence'; items: Regex[] }
   | { kind: 'choice'; items: Regex[] }
-  | { kind: 'repeat'; item: Regex; min: number; max: number };
+  | { kind: 'repeat'; item: Regex; min: number; max: number; lazy: boolean };
 
 export type Assertion = 'textStart' | 'textEnd' | 'lineStart' | 'lineEnd' | 'wordBoundary' | 'noWordBoundary';
 
@@ -284,19 +284,20 @@ function parseRepeats(parser: Parser, atom: Regex, start: number): Regex {
   if (first.min > maxRepeat || (first.max > maxRepeat && first.max !== Infinity) || first.min > first.max) {
     fail('invalid repeat count', parser.source.slice(operatorStart, parser.at) || parser.source.slice(start));
   }
-  return { kind: 'repeat', item: atom, min: first.min, max: first.max };
+  return { kind: 'repeat', item: atom, min: first.min, max: first.max, lazy: first.lazy !== parser.flags.ungreedy };
 }
 
 /** Reads one repetition operator with its lazy mark; a '{' that is none is an ordinary character. */
-function takeRepeat(parser: Parser): { min: number; max: number; at: number } | undefined {
+function takeRepeat(parser: Parser): { min: number; max: number; lazy: boolean; at: number } | undefined {
   const at = parser.at;
-  const match = /^(?:([*+?])|\{(\d{1,9})(?:(,)(\d{0,9}))?\})\??/.exec(parser.source.slice(at, at + 24));
+  const match = /^(?:([*+?])|\{(\d{1,9})(?:(,)(\d{0,9}))?\})(\??)/.exec(parser.source.slice(at, at + 24));
   if (match === null) return undefined;
   parser.at += match[0].length;
-  if (match[1] === '*') return { min: 0, max: Infinity, at };
-  if (match[1] === '+') return { min: 1, max: Infinity, at };
-  if (match[1] === '?') return { min: 0, max: 1, at };
+  const lazy = match[5] === '?';
+  if (match[1] === '*') return { min: 0, max: Infinity, lazy, at };
+  if (match[1] === '+') return { min: 1, max: Infinity, lazy, at };
+  if (match[1] === '?') return { min: 0, max: 1, lazy, at };
   const min = Number(match[2]);
-  if (match[3] === undefined) return { min, max: min, at };
-  return { min, max: match[4] === '' ? Infinity : Number(match[4]), at };
+  if (match[3] === undefined) return { min, max: min, lazy, at };
+  return { min, max: match[4] === '' ? Infinity : Number(match[4]), lazy, at };
 }

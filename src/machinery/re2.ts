@@ -1,20 +1,21 @@
-import { type CharSet, wordChar } from './re2-chars.ts';
-import { type Assertion, parseRe2, type Regex, RegexSyntaxError } from './re2-parse.ts';
+import type { CharSet } from './re2-chars.ts';
+import { findAll } from './re2-find.ts';
+import { parseRe2, type Regex, RegexSyntaxError } from './re2-parse.ts';
+import { holds, type Instruction } from './re2-program.ts';
 
 /** A compiled RE2 expression. */
 export interface Re2 {
   /** True when the expression matches anywhere in the text. Takes time linear in the text, whatever the expression. */
   test(text: string): boolean;
+  /**
+   * The parts of a text that match, from left to right, none overlapping another: what Go's FindAllString gives.
+   * @param limit the most that are looked for.
+   */
+  findAll(text: string, limit: number): string[];
 }
 
 /** Instructions of one expression at most; counted repeats are unrolled. */
 const maxProgram = 10_000;
-
-type Instruction =
-  | { op: 'char'; set: CharSet; next: number }
-  | { op: 'split'; next: number; other: number }
-  | { op: 'assert'; what: Assertion; next: number }
-  | { op: 'match' };
 
 /**
  * Compiles a regular expression with the syntax and the guarantees of Go's regexp package, which CRD patterns and CEL
@@ -29,7 +30,7 @@ export function compileRe2(source: string): Re2 {
   for (const instruction of program) {
     if (instruction.op === 'char') instruction.set = withAsciiTable(instruction.set);
   }
-  return { test: (text) => run(program, start, text) };
+  return { test: (text) => run(program, start, text), findAll: (text, limit) => findAll(program, start, text, limit) };
 }
 
 const compiled = new Map<string, Re2>();
@@ -74,16 +75,20 @@ function emitRepeat(program: Instruction[], regex: Regex & { kind: 'repeat' }, n
   let at = next;
   if (regex.max === Infinity) {
     const loop = push(program, { op: 'split', next, other: next });
-    program[loop] = { op: 'split', next: emit(program, regex.item, loop), other: next };
+    program[loop] = choose(regex.lazy, emit(program, regex.item, loop), next);
     at = loop;
   } else {
     for (let i = regex.min; i < regex.max; i++) {
-      at = push(program, { op: 'split', next: emit(program, regex.item, at), other: next });
+      at = push(program, choose(regex.lazy, emit(program, regex.item, at), next));
     }
   }
   for (let i = 0; i < regex.min; i++) at = emit(program, regex.item, at);
   return at;
 }
+
+/** Once more, or on: which of the two is tried first. */
+const choose = (lazy: boolean, more: number, on: number): Instruction =>
+  lazy ? { op: 'split', next: on, other: more } : { op: 'split', next: more, other: on };
 
 function withAsciiTable(set: CharSet): CharSet {
   const ascii = Uint8Array.from({ length: 128 }, (_, point) => (set(point) ? 1 : 0));
@@ -141,21 +146,4 @@ function follow(
     else if (holds(instruction.what, before, after)) pending.push(instruction.next);
   }
   return false;
-}
-
-function holds(what: Assertion, before: number, after: number): boolean {
-  switch (what) {
-    case 'textStart':
-      return before < 0;
-    case 'textEnd':
-      return after < 0;
-    case 'lineStart':
-      return before < 0 || before === 10;
-    case 'lineEnd':
-      return after < 0 || after === 10;
-    case 'wordBoundary':
-      return wordChar(before) !== wordChar(after);
-    case 'noWordBoundary':
-      return wordChar(before) === wordChar(after);
-  }
 }

@@ -1,15 +1,20 @@
-import type { Environment } from '@marcbachmann/cel-js';
-import { declareIn } from './cel-declare.ts';
+import { CelFault } from './fault.ts';
+import type { CelFunctions } from './signature.ts';
 
 /** Numbers and words of a version, by semver.org 2.0.0; build metadata has no part in the order. */
 class CelSemver {
+  static readonly celType = 'kubernetes.Semver';
   readonly numbers: readonly bigint[];
   readonly prerelease: readonly string[];
   constructor(text: string) {
     const parts = VERSION.exec(text.slice(0, MAX_LENGTH + 1));
-    if (!parts || text.length > MAX_LENGTH) throw new Error(`semver parse error: ${JSON.stringify(text.slice(0, 60))}`);
+    if (!parts || text.length > MAX_LENGTH)
+      throw new CelFault(`semver parse error: ${JSON.stringify(text.slice(0, 60))}`);
     this.numbers = parts.slice(1, 4).map(BigInt);
     this.prerelease = parts[4]?.split('.') ?? [];
+  }
+  equals(other: CelSemver): boolean {
+    return order(this, other) === 0;
   }
 }
 
@@ -20,23 +25,27 @@ const VERSION = new RegExp(
   `^${NUMBER}\\.${NUMBER}\\.${NUMBER}(?:-(${WORD}(?:\\.${WORD})*))?(?:\\+[0-9A-Za-z-]+(?:\\.[0-9A-Za-z-]+)*)?$`,
 );
 
+const read = (text: string, tolerant = false): CelSemver => new CelSemver(tolerant ? normalized(text) : text);
+const canRead = (text: string, tolerant = false): boolean =>
+  VERSION.test(tolerant ? normalized(text) : text.slice(0, MAX_LENGTH + 1));
+const part =
+  (index: number) =>
+  ({ numbers }: CelSemver): bigint =>
+    numbers[index] ?? 0n;
+
 /** The semver library that Kubernetes adds to CEL (https://kubernetes.io/docs/reference/using-api/cel/). */
-export function addSemver(environment: Environment): void {
-  const add = declareIn(environment);
-  const read = (text: string, tolerant: boolean) => new CelSemver(tolerant ? normalized(text) : text);
-  const canRead = (text: string, tolerant: boolean) => VERSION.test(tolerant ? normalized(text) : text.slice(0, 257));
-  environment.registerType('Semver', CelSemver);
-  add('semver(string): Semver', (text: string) => read(text, false));
-  add('semver(string, bool): Semver', read);
-  add('isSemver(string): bool', (text: string) => canRead(text, false));
-  add('isSemver(string, bool): bool', canRead);
-  for (const [index, name] of ['major', 'minor', 'patch'].entries()) {
-    add(`Semver.${name}(): int`, ({ numbers }: CelSemver) => numbers[index] ?? 0n);
-  }
-  add('Semver.compareTo(Semver): int', (a: CelSemver, b: CelSemver) => BigInt(order(a, b)));
-  add('Semver.isGreaterThan(Semver): bool', (a: CelSemver, b: CelSemver) => order(a, b) > 0);
-  add('Semver.isLessThan(Semver): bool', (a: CelSemver, b: CelSemver) => order(a, b) < 0);
-}
+export const semvers: CelFunctions = {
+  'semver(string): kubernetes.Semver': read,
+  'semver(string, bool): kubernetes.Semver': read,
+  'isSemver(string): bool': canRead,
+  'isSemver(string, bool): bool': canRead,
+  '(kubernetes.Semver).major(): int': part(0),
+  '(kubernetes.Semver).minor(): int': part(1),
+  '(kubernetes.Semver).patch(): int': part(2),
+  '(kubernetes.Semver).compareTo(kubernetes.Semver): int': (a: CelSemver, b: CelSemver) => BigInt(order(a, b)),
+  '(kubernetes.Semver).isGreaterThan(kubernetes.Semver): bool': (a: CelSemver, b: CelSemver) => order(a, b) > 0,
+  '(kubernetes.Semver).isLessThan(kubernetes.Semver): bool': (a: CelSemver, b: CelSemver) => order(a, b) < 0,
+};
 
 /** 'v01.2-rc.1' as '1.2.0-rc.1': without the v, with three numbers, none with zeros before it. */
 function normalized(text: string): string {
