@@ -26,7 +26,7 @@ function accessFor(user: UserInfo | undefined, authorizer: Authorizer) {
 const nobody: Authorizer = { authorize: () => ({ allowed: false, reason: '' }) };
 
 function asked(headersDistinct: Record<string, string[]>): IncomingMessage {
-  return { headersDistinct } as unknown as IncomingMessage;
+  return { headers: headersDistinct, headersDistinct } as unknown as IncomingMessage;
 }
 
 describe('permit', () => {

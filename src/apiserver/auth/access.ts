@@ -32,7 +32,7 @@ export function createAccess(authenticator: Authenticator, authorizer: Authorize
       return user;
     },
     impersonate(request, user) {
-      const wanted = impersonation(request);
+      const wanted = impersonates(request) ? impersonation(request) : undefined;
       if (wanted === undefined) return user;
       for (const attributes of wanted.checks) permit(user, attributes);
       return wanted.user;
@@ -62,7 +62,14 @@ interface Impersonation {
   checks: RequestInfo[];
 }
 
-const EXTRA_PREFIX = 'impersonate-extra-';
+const PREFIX = 'impersonate-';
+const EXTRA_PREFIX = `${PREFIX}extra-`;
+
+/** Hardly any request does: the headers of the others are not taken apart. */
+function impersonates({ headers }: IncomingMessage): boolean {
+  for (const name in headers) if (name.startsWith(PREFIX)) return true;
+  return false;
+}
 
 /** What the Impersonate-* headers ask for; undefined without them. Several headers of one name stay apart. */
 function impersonation({ headersDistinct: headers, url }: IncomingMessage): Impersonation | undefined {

@@ -5,6 +5,10 @@ const BACKSLASH = 0x5c;
 
 /** The index of a JSON string's closing quote; `start` is that of its opening one. */
 function endOfString(text: string, start: number): number {
+  const quote = text.indexOf('"', start + 1);
+  if (quote < 0) return text.length;
+  // Few strings hold a quote of their own.
+  if (text.charCodeAt(quote - 1) !== BACKSLASH) return quote;
   let at = start + 1;
   while (at < text.length && text.charCodeAt(at) !== QUOTE) at += text.charCodeAt(at) === BACKSLASH ? 2 : 1;
   return at;

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import {
   conflict,
   dns1035LabelErrors,
@@ -27,7 +27,7 @@ const MAX_ANNOTATIONS_BYTES = 256 * 1024;
 /** A name for generateName: the prefix, cut to fit a label, and five random characters. */
 export function generatedName(prefix: string): string {
   let suffix = '';
-  for (const byte of randomBytes(SUFFIX_LENGTH)) suffix += SUFFIX_ALPHABET[byte % SUFFIX_ALPHABET.length];
+  for (let count = 0; count < SUFFIX_LENGTH; count++) suffix += SUFFIX_ALPHABET[randomInt(SUFFIX_ALPHABET.length)];
   return prefix.slice(0, MAX_GENERATED_BASE) + suffix;
 }
 

@@ -29,7 +29,8 @@ function nonResource(method: string, path: string): RequestInfo {
 /** The path's segments, decoded; undefined when an escape is malformed or a segment could leave its place. */
 function segmentsOf(path: string): string[] | undefined {
   try {
-    const segments = path.split('/').filter(Boolean).map(decodeURIComponent);
+    const parts = path.split('/').filter((part) => part !== '');
+    const segments = path.includes('%') ? parts.map(decodeURIComponent) : parts;
     const unsafe = segments.some((segment) => segment.includes('/') || segment === '.' || segment === '..');
     return unsafe ? undefined : segments;
   } catch (error) {

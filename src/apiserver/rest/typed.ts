@@ -2,6 +2,7 @@ import {
   badRequest,
   builtinTypeName,
   cloneJson,
+  type Fields,
   isFields,
   isZero,
   type KubeObject,
@@ -17,8 +18,6 @@ interface Decoding {
   complete: boolean;
 }
 
-const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity';
-
 /**
  * Reads an object as its built-in type: a copy without unknown fields and nulls. A null in a list or map, which has a
  * place of its own, is its type's zero value, as in Go. Empty fields are left out or put there as Go would, too, unless
@@ -33,115 +32,181 @@ export function decodeTyped(
 ): { object: KubeObject; unknown: string[] } {
   const version = object.apiVersion.slice(object.apiVersion.indexOf('/') + 1);
   const decoding: Decoding = { kind: object.kind, version, unknown: [], complete: !asGiven };
-  const typed = decodeValueAs(object, schema, { parent: object.kind, path: '', fields: '' }, decoding) as KubeObject;
+  const root: Place = { parent: undefined, key: '', named: false, type: object.kind };
+  const typed = decoderOf(schema)(object, root, '', decoding) as KubeObject;
   typed.metadata ??= { name: '' };
   return { object: typed, unknown: decoding.unknown.sort() };
 }
 
-/** Where a value is: the Go type that holds it, its path from the root, and the names of the struct fields on that path. */
+/** An object, list or map on the way down to a value. Its path is only put together when there is something to say. */
 interface Place {
-  parent: string;
-  path: string;
-  fields: string;
+  readonly parent: Place | undefined;
+  /** Its key or index in its parent. */
+  readonly key: string | number;
+  /** True when the key is that of a struct's field. */
+  readonly named: boolean;
+  /** The Go type that holds the values in it. */
+  readonly type: string;
 }
 
-function decodeValueAs(value: unknown, schema: Schema, place: Place, decoding: Decoding): unknown {
-  if (value === null) return undefined;
+/**
+ * Reads a value of one schema; undefined for a null.
+ * @param place what the value lies in.
+ * @param key where in that.
+ */
+type Decoder = (value: unknown, place: Place, key: string | number, decoding: Decoding) => unknown;
+
+const decoders = new WeakMap<Schema, Decoder>();
+
+/** The decoder of a schema, made when it is first needed: schemas may be recursive. */
+function decoderOf(schema: Schema): Decoder {
+  let decoder = decoders.get(schema);
+  if (!decoder) {
+    decoder = createDecoder(schema);
+    decoders.set(schema, decoder);
+  }
+  return decoder;
+}
+
+function createDecoder(schema: Schema): Decoder {
   if (schema['x-kubernetes-int-or-string']) {
-    return typeof value === 'number' || typeof value === 'string' ? value : mismatch(value, 'string', place, decoding);
+    return scalar('string', (value) => typeof value === 'number' || typeof value === 'string');
   }
   switch (schema.type) {
     case 'object':
-      return isFields(value)
-        ? decodeFields(value, schema, place, decoding)
-        : mismatch(value, 'object', place, decoding);
+      return objectDecoder(schema);
     case 'array':
-      if (!Array.isArray(value)) return mismatch(value, 'array', place, decoding);
-      return value.map((item, index) => {
-        const at = { ...place, path: `${place.path}[${index}]` };
-        if (!schema.items) return cloneJson(item);
-        return item === null ? zeroOf(schema.items) : decodeValueAs(item, schema.items, at, decoding);
-      });
+      return listDecoder(schema);
     case 'integer':
-      if (typeof value === 'number' && Number.isInteger(value)) return value;
-      return mismatch(value, schema.format ?? 'int64', place, decoding);
+      return scalar(schema.format ?? 'int64', Number.isInteger);
     case 'number':
-      return typeof value === 'number' ? value : mismatch(value, 'float64', place, decoding);
+      return scalar('float64', (value) => typeof value === 'number');
     case 'boolean':
-      return typeof value === 'boolean' ? value : mismatch(value, 'bool', place, decoding);
+      return scalar('bool', (value) => typeof value === 'boolean');
     case 'string':
-      if (typeof value === 'string') return value;
-      if (typeof value === 'number' && builtinTypeName(schema) === QUANTITY) return String(value);
-      return mismatch(value, 'string', place, decoding);
+      return scalar('string', isText);
     default:
-      return cloneJson(value);
+      return (value) => (value === null ? undefined : cloneJson(value));
   }
 }
 
-function decodeFields(fields: Record<string, unknown>, schema: Schema, place: Place, decoding: Decoding): unknown {
+const isText = (value: unknown): boolean => typeof value === 'string';
+
+function scalar(type: string, fits: (value: unknown) => boolean): Decoder {
+  return (value, place, key, decoding) => {
+    if (fits(value)) return value;
+    return value === null ? undefined : mismatch(value, type, place, key, decoding);
+  };
+}
+
+function listDecoder({ items }: Schema): Decoder {
+  const decode = items && decoderOf(items);
+  const zero = items && zeroOf(items);
+  return (value, place, key, decoding) => {
+    if (value === null) return undefined;
+    if (!Array.isArray(value)) return mismatch(value, 'array', place, key, decoding);
+    if (!decode) return value.map(cloneJson);
+    const at: Place = { parent: place, key, named: false, type: place.type };
+    return value.map((item, index) => (item === null ? zero?.() : decode(item, at, index, decoding)));
+  };
+}
+
+function objectDecoder(schema: Schema): Decoder {
   const { properties, additionalProperties } = schema;
-  if (schema['x-kubernetes-preserve-unknown-fields'] && !properties) return cloneJson(fields);
-  if (!properties)
-    return additionalProperties ? decodeMap(fields, additionalProperties, place, decoding) : cloneJson(fields);
-  const type = builtinTypeName(schema);
-  const parent = type?.slice(type.lastIndexOf('.') + 1) ?? place.parent;
-  const zeros = zeroValuesOf(type);
-  const copy: Record<string, unknown> = {};
-  for (const key of Object.keys(fields)) {
-    const at: Place = { parent, path: joined(place.path, key), fields: joined(place.fields, key) };
-    const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
-    if (!property) {
-      decoding.unknown.push(at.path);
-      continue;
-    }
-    const value = decodeValueAs(fields[key], property, at, decoding);
-    const left = value === undefined || (decoding.complete && zeros.omitted.has(key) && isZero(value));
-    if (!left) copy[key] = value;
+  let decode: FieldsDecoder = cloneJson;
+  if (properties) decode = structDecoder(schema, properties);
+  else if (typeof additionalProperties === 'object' && !schema['x-kubernetes-preserve-unknown-fields']) {
+    decode = mapDecoder(additionalProperties);
   }
-  if (decoding.complete) for (const [key, zero] of zeros.written) copy[key] ??= zero();
-  return copy;
+  return (value, place, key, decoding) => {
+    if (isFields(value)) return decode(value, place, key, decoding);
+    return value === null ? undefined : mismatch(value, 'object', place, key, decoding);
+  };
+}
+
+type FieldsDecoder = (fields: Fields, place: Place, key: string | number, decoding: Decoding) => Fields;
+
+function structDecoder(schema: Schema, properties: Record<string, Schema>): FieldsDecoder {
+  const typeName = builtinTypeName(schema);
+  const ownType = typeName?.slice(typeName.lastIndexOf('.') + 1);
+  const { omitted, written } = zeroValuesOf(typeName);
+  const known = new Map<string, { decode: Decoder; omitted: boolean }>();
+  const fieldOf = (name: string) => {
+    let field = known.get(name);
+    if (field || !Object.hasOwn(properties, name)) return field;
+    field = { decode: decoderOf(properties[name] as Schema), omitted: omitted.has(name) };
+    known.set(name, field);
+    return field;
+  };
+  return (fields, place, key, decoding) => {
+    const at: Place = { parent: place, key, named: true, type: ownType ?? place.type };
+    const copy: Fields = {};
+    for (const name of Object.keys(fields)) {
+      const field = fieldOf(name);
+      if (!field) {
+        decoding.unknown.push(pathOf(at, name));
+        continue;
+      }
+      const value = field.decode(fields[name], at, name, decoding);
+      const left = value === undefined || (decoding.complete && field.omitted && isZero(value));
+      if (!left) copy[name] = value;
+    }
+    if (decoding.complete) for (const [name, zero] of written) copy[name] ??= zero();
+    return copy;
+  };
 }
 
 /** A map's values; a null among them is the zero value of their type. */
-function decodeMap(fields: Record<string, unknown>, values: Schema | true, place: Place, decoding: Decoding): unknown {
-  if (values === true) return cloneJson(fields);
-  const copy: Record<string, unknown> = {};
-  for (const key of Object.keys(fields)) {
-    const at: Place = { ...place, path: joined(place.path, key) };
-    const missing = fields[key] === null ? zeroOf(values) : undefined;
-    const value = missing ?? decodeValueAs(fields[key], values, at, decoding);
-    if (value !== undefined) copy[key] = value;
-  }
-  return copy;
-}
-
-function joined(path: string, key: string): string {
-  return path === '' ? key : `${path}.${key}`;
+function mapDecoder(values: Schema): FieldsDecoder {
+  const decode = decoderOf(values);
+  const zero = zeroOf(values);
+  return (fields, place, key, decoding) => {
+    const at: Place = { parent: place, key, named: false, type: place.type };
+    const copy: Fields = {};
+    for (const name of Object.keys(fields)) {
+      const value = fields[name] === null ? zero() : decode(fields[name], at, name, decoding);
+      if (value !== undefined) copy[name] = value;
+    }
+    return copy;
+  };
 }
 
 /** The zero value of a type; undefined where that is null itself. */
-function zeroOf(schema: Schema): unknown {
+function zeroOf(schema: Schema): () => unknown {
   switch (schema.type) {
     case 'string':
-      return builtinTypeName(schema) === QUANTITY ? '0' : '';
+      return () => '';
     case 'integer':
     case 'number':
-      return 0;
+      return () => 0;
     case 'boolean':
-      return false;
+      return () => false;
     case 'object':
-      return {};
+      return () => ({});
     default:
-      return undefined;
+      return () => undefined;
   }
 }
 
-function mismatch(value: unknown, wanted: string, place: Place, { kind, version }: Decoding): never {
+/** The path of a value: 'spec.containers[0].image'. */
+function pathOf(place: Place, key: string | number): string {
+  const above = place.parent ? pathOf(place.parent, place.key) : '';
+  if (typeof key === 'number') return `${above}[${key}]`;
+  return above === '' ? key : `${above}.${key}`;
+}
+
+/** The names of the struct fields on the way to a value. Go names neither the keys of maps nor the indexes of lists. */
+function fieldsTo(place: Place, key: string | number): string {
+  const above = place.parent ? fieldsTo(place.parent, place.key) : '';
+  if (!place.named) return above;
+  return above === '' ? String(key) : `${above}.${key}`;
+}
+
+function mismatch(value: unknown, wanted: string, place: Place, key: string | number, decoding: Decoding): never {
+  const { kind, version } = decoding;
   const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
-  // Go names neither the keys of maps nor the indexes of lists here.
-  const field = `${place.parent}.${place.fields}`;
   throw badRequest(
     `${kind} in version "${version}" cannot be handled as a ${kind}: ` +
-      `json: cannot unmarshal ${found} into Go struct field ${field} of type ${wanted}`,
+      `json: cannot unmarshal ${found} into Go struct field ${place.type}.${fieldsTo(place, key)} of type ${wanted}`,
   );
 }
