@@ -74,7 +74,7 @@ export function createLoadClient(kubeconfig: string): LoadClient {
     key: decode(user['client-key-data']),
   };
   const credential = user.token ? `authorization: Bearer ${user.token}\r\n` : '';
-  const idle: Connection[] = [];
+  let idle: Connection[] = [];
   const open = new Set<Connection>();
 
   function textOf({ method, path, body, contentType = 'application/json', accept }: Call): string {
@@ -87,7 +87,11 @@ export function createLoadClient(kubeconfig: string): LoadClient {
   async function dial(): Promise<Connection> {
     const socket = await handshake(tls);
     const connection = converse(socket, textOf);
-    socket.on('close', () => open.delete(connection));
+    // Servers close what nobody has used for a while.
+    socket.on('close', () => {
+      open.delete(connection);
+      idle = idle.filter((other) => other !== connection);
+    });
     open.add(connection);
     return connection;
   }
@@ -181,6 +185,9 @@ function converse(socket: TLSSocket, textOf: (call: Call) => string): Connection
   });
   socket.on('data', read);
   socket.on('error', (error) => waiting?.failed(error));
+  socket.on('close', () =>
+    waiting?.failed(new Error(`${sent?.method} ${sent?.path}: the server closed the connection`)),
+  );
   return {
     send(call, follower) {
       sent = call;
