@@ -39,6 +39,8 @@ export interface ApiServerOptions extends AuditOptions {
   clientCaFile?: string;
   /** An AdmissionConfiguration file with what the plugin PodSecurity does by default and exempts. */
   admissionControlConfigFile?: string;
+  /** How many bytes of the database may be in use, as etcd's option of that name. Default 2 GiB. */
+  quotaBackendBytes?: number;
   log?: ServerLog;
 }
 

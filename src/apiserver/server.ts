@@ -58,7 +58,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
 
   const pki = await pkiFor(options.dataDir, range.first, address);
   const audit = await openAudit(options, log);
-  const store = createStore(options.dataDir ? databaseIn(options.dataDir) : memoryBackend());
+  const store = createStore(options.dataDir ? databaseIn(options.dataDir, options.quotaBackendBytes) : memoryBackend());
   const reader = createReader(store);
   const authorizer = createAuthorizer(options.authorizationMode ?? 'RBAC', reader);
   const listener = await listen({ ...pki.serving, clientCas: [pki.caPem, ...clientCas] }, address, options.port ?? 0);
@@ -137,9 +137,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
 }
 
 /** The database of a data folder, put into its place first where a restore was cut off just before that. */
-function databaseIn(dataDir: string): Backend {
+function databaseIn(dataDir: string, quota: number | undefined): Backend {
   finishRestore(dataDir);
-  return lmdbBackend(databaseFolder(dataDir));
+  // 0 is etcd's way to say: as usual.
+  return lmdbBackend(databaseFolder(dataDir), quota || undefined);
 }
 
 /** The PKI of the data folder; without one, a new one that leaves nothing behind. */

@@ -19,6 +19,7 @@ export interface Configuration {
   auditLogMaxage?: number;
   auditLogMaxbackup?: number;
   auditLogMaxsize?: number;
+  quotaBackendBytes?: number;
   logLevel: string;
 }
 
@@ -112,6 +113,12 @@ export const options: readonly Option[] = [
     field: 'auditLogMaxage',
     flag: '--audit-log-maxage <days>',
     description: 'keep older audit logs for this long; when left out: for ever',
+    number: true,
+  },
+  {
+    field: 'quotaBackendBytes',
+    flag: '--quota-backend-bytes <bytes>',
+    description: 'how large the database may become; when left out: 2 GiB',
     number: true,
   },
   {

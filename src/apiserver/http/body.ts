@@ -7,7 +7,7 @@ const EMPTY = Promise.resolve(Buffer.alloc(0));
 
 function tooLarge(): ApiError {
   const message = `Request entity too large: limit is ${MAX_BODY}`;
-  return new ApiError(413, 'RequestEntityTooLarge', message, {});
+  return new ApiError(413, 'RequestEntityTooLarge', message);
 }
 
 /** Reads a body whole. Throws ApiError 413 for one over the limit, without reading on, and an Error for one that ends too early. */

@@ -18,6 +18,10 @@ export interface Backend {
   readonly revision: number;
   /** Events after this revision are retained. */
   readonly floor: number;
+  /** The quota is used up: nothing more should be put, and what goes is welcome. */
+  readonly full: boolean;
+  /** How much is stored, in bytes: what is in use, and what it takes on disk. */
+  size(): { used: number; allocated: number };
   /** The objects whose path starts with the prefix, in the order of their paths. */
   objects(prefix: string): Iterable<LogRecord>;
   /** One retained record. */
@@ -42,6 +46,8 @@ export function memoryBackend(): Backend {
       // There is no log to read back: history is what the watch caches still have.
       return revision;
     },
+    full: false,
+    size: () => ({ used: 0, allocated: 0 }),
     objects: () => [],
     record: () => undefined,
     log: () => [],

@@ -18,6 +18,7 @@ import {
   revisionOfLogKey,
 } from './layout.ts';
 import { checkNewest, type Line } from './line.ts';
+import { createQuota, spaceExceeded } from './quota.ts';
 import { decodeRecord, encodeRecord, readRecord } from './record.ts';
 
 const KEY_BYTES = 32;
@@ -27,6 +28,8 @@ const NEWEST_CHECKED = 1_000;
 const COMPACTION_BATCH = 2_000;
 /** Less free space than this, in bytes, and a failing write is put down to the full disk. */
 const NEARLY_FULL = 4 * 1024 * 1024;
+/** etcd's --quota-backend-bytes when it is not set. */
+const USUAL_QUOTA = 2 * 1024 * 1024 * 1024;
 
 /** The key that Secrets are sealed with, made at the first start. */
 function openKey(folder: string, cipherKey: string): Buffer {
@@ -61,8 +64,14 @@ async function transact(
   const [cause] = await Promise.allSettled([(failed.reason as { commitError?: Promise<unknown> }).commitError]);
   const problem = cause.status === 'rejected' ? String(cause.reason) : String(failed.reason);
   const { bavail, bsize } = statfsSync(folder);
-  const hint = bavail * bsize < NEARLY_FULL ? 'the disk is full: make room on it' : 'is its disk in order?';
-  throw new ApiError(500, 'InternalError', `Internal error occurred: ${what} failed: ${problem}; ${hint}`);
+  if (bavail * bsize < NEARLY_FULL || /No space left|File too large/.test(problem)) {
+    throw spaceExceeded(`${what} failed: ${problem}; the disk is full: make room on it`);
+  }
+  throw new ApiError(
+    500,
+    'InternalError',
+    `Internal error occurred: ${what} failed: ${problem}; is its disk in order?`,
+  );
 }
 
 /**
@@ -100,13 +109,15 @@ function checkedLine(db: RootDatabase<Buffer, string>, folder: string): Line {
 
 /**
  * Opens or creates the database in a folder (mode 0700). Secrets are sealed with a key that is kept beside it (mode 0600).
+ * @param quota how many bytes may be in use before nothing more should be put; 0 or less: any number.
  * @throws Error when the folder holds another format, or a database whose revision line is broken.
  */
-export function lmdbBackend(folder: string): Backend {
+export function lmdbBackend(folder: string, quota = USUAL_QUOTA): Backend {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const cipher = createCipher(openKey(folder, `${folder}/${KEY_FILE}`));
   const db = openDatabase(folder);
   let { revision, floor } = checkedLine(db, folder);
+  const space = createQuota(db, quota);
 
   const read = (at: number): LogRecord | undefined => {
     const value = db.get(logKey(at));
@@ -145,6 +156,7 @@ export function lmdbBackend(folder: string): Backend {
       db.put(REVISION_KEY, Buffer.from(String(last.revision))),
     ]);
     revision = last.revision;
+    space.wrote(batch.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0));
   }
 
   /** A record stays as long as it is an object's newest, or a watch from the floor may need it as the state before. */
@@ -170,6 +182,7 @@ export function lmdbBackend(folder: string): Backend {
         throw error;
       }
     }
+    space.measure();
   }
 
   return {
@@ -179,6 +192,10 @@ export function lmdbBackend(folder: string): Backend {
     get floor() {
       return floor;
     },
+    get full() {
+      return space.full;
+    },
+    size: space.size,
     objects,
     record: read,
     log,

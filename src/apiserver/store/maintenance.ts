@@ -7,29 +7,62 @@ const MINUTE = 60_000;
 const RETENTION = 5 * MINUTE;
 /** … but no more records than this. */
 const MAX_RECORDS = 50_000;
+/** … and a tenth, so that not every write makes one go. */
+const SLACK = 0.1;
+/** How often a look is taken whether there is something to do, in milliseconds. */
+const INTERVAL = 1_000;
 const EVENT_LIFETIME = 60 * MINUTE;
 const EVENTS = { group: '', resource: 'events' };
 
-/** Compacts the history by age and count and removes Events after an hour. Returns the way to stop, which waits for what is under way. */
+/**
+ * Compacts the history by age and count, and of a full database all of it; removes Events after an hour. Writers go on
+ * meanwhile.
+ * @returns the way to stop, which waits for what is under way.
+ */
 export function maintain(store: Store, log: ServerLog): () => Promise<void> {
   const samples: { at: number; revision: number }[] = [];
+  let lastMinute = Date.now();
+  let wasFull = false;
   let running: Promise<void> | undefined;
 
-  async function tick(now: number): Promise<void> {
+  function oldestWanted(now: number): number {
     samples.push({ at: now, revision: store.revision });
-    let floor = Math.max(0, store.revision - MAX_RECORDS);
+    let floor = store.revision - MAX_RECORDS;
     while (samples[0] && samples[0].at <= now - RETENTION) floor = Math.max(floor, samples.shift()?.revision ?? 0);
-    if (floor > 0) await store.compact(floor);
+    return floor;
+  }
+
+  async function everyMinute(now: number): Promise<void> {
+    lastMinute = now;
+    const floor = oldestWanted(now);
+    if (floor > store.floor) await store.compact(floor);
     await expireEvents(store, now);
   }
 
+  function tellIfFull(): void {
+    if (store.full === wasFull) return;
+    wasFull = store.full;
+    if (wasFull)
+      log.error(store.size(), 'the quota of the database is used up: only what needs no more room is written');
+    else log.warn(store.size(), 'the database has room again');
+  }
+
+  /** What needs doing at once; undefined for nothing, as nearly always. */
+  function due(now: number): Promise<void> | undefined {
+    tellIfFull();
+    if (store.full && store.revision > store.floor) return store.compact(store.revision);
+    if (now >= lastMinute + MINUTE) return everyMinute(now);
+    const excess = store.revision - store.floor - MAX_RECORDS;
+    return excess > MAX_RECORDS * SLACK ? store.compact(store.revision - MAX_RECORDS) : undefined;
+  }
+
   const timer = setInterval(() => {
-    running ??= tick(Date.now())
-      .catch((error: unknown) => log.error({ err: error }, 'compacting the store failed'))
+    running ??= due(Date.now())
+      ?.catch((error: unknown) => log.error({ err: error }, 'compacting the store failed'))
       .finally(() => {
         running = undefined;
       });
-  }, MINUTE);
+  }, INTERVAL);
   timer.unref();
   return async () => {
     clearInterval(timer);

@@ -181,7 +181,10 @@ describe.each([
 
   test('an object of more than 1.5 MiB is refused', async () => {
     const store = createStore(backend());
-    await expect(put(store, 'a', 'x', 'y'.repeat(1_600_000))).rejects.toMatchObject({ code: 413 });
+    await expect(put(store, 'a', 'x', 'y'.repeat(1_600_000))).rejects.toMatchObject({
+      code: 500,
+      message: 'etcdserver: request is too large',
+    });
     await store.close();
   });
 });

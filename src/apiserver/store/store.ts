@@ -5,6 +5,7 @@ import type { GroupResource } from '../contracts.ts';
 import type { Backend, LogRecord } from './backend.ts';
 import { Entry } from './entry.ts';
 import { objectPath, resourcePrefix } from './path.ts';
+import { spaceExceeded } from './quota.ts';
 
 export interface Key {
   /** '' for cluster-scoped resources. */
@@ -33,6 +34,12 @@ export interface Store {
   write(resource: GroupResource, key: Key, decide: (current: Entry | undefined) => Decision): Promise<Entry>;
   /** What write would do, without doing it. */
   preview(resource: GroupResource, key: Key, decide: (current: Entry | undefined) => Decision): Entry;
+  /** Watches can begin after this revision at the earliest. */
+  readonly floor: number;
+  /** The quota is used up: only what needs no more room is written. */
+  readonly full: boolean;
+  /** How much is stored, in bytes. */
+  size(): { used: number; allocated: number };
   /** Why the last commit failed, if it did. */
   readonly failure: string | undefined;
   /** Forgets the history up to a revision: watches from below it get 410. */
@@ -43,6 +50,20 @@ export interface Store {
 
 /** The largest object that is stored, in bytes (etcd's default request limit). */
 const MAX_OBJECT = 1.5 * 1024 * 1024;
+
+const FULL =
+  'the quota of the database is used up (--quota-backend-bytes): delete what is not needed, or start with a larger one. ' +
+  'Removals, and changes that make nothing larger, go on';
+
+/** In bytes: what a longer resourceVersion or time of day may take. */
+const HARDLY_MORE = 32;
+
+/** What a full database still takes: changes that need no more room, and all that an object's deletion brings with it. */
+function grows({ bytes, object }: Entry, current: Entry | undefined): boolean {
+  return (
+    object.metadata.deletionTimestamp === undefined && bytes.length > (current ? current.bytes.length + HARDLY_MORE : 0)
+  );
+}
 
 interface Pending {
   cache: ResourceCache;
@@ -89,8 +110,9 @@ export function createStore(backend: Backend): Store {
     if ('put' in decision) {
       const entry = Entry.fromObject(decision.put, revision);
       if (entry.bytes.length > MAX_OBJECT) {
-        throw new ApiError(413, 'RequestEntityTooLarge', 'etcdserver: request is too large', {});
+        throw new ApiError(500, '', 'etcdserver: request is too large');
       }
+      if (backend.full && grows(entry, current)) throw spaceExceeded(FULL);
       return { type: current ? 'MODIFIED' : 'ADDED', revision, entry, previous: current, frames: undefined };
     }
     if (!current) throw new Error('a write removes an object that does not exist');
@@ -175,6 +197,13 @@ export function createStore(backend: Backend): Store {
     get revision() {
       return committed;
     },
+    get floor() {
+      return backend.floor;
+    },
+    get full() {
+      return backend.full;
+    },
+    size: backend.size,
     get failure() {
       return failure;
     },
