@@ -65,6 +65,10 @@ export interface KindStrategy extends UpdateStrategy {
   applyDefaults?(object: KubeObject): void;
   /** Sets what a client may not choose on create (an initial status, say), in place. */
   prepareForCreate?(object: KubeObject): void;
+  /** True for a kind whose updates have to say which version they are of. */
+  readonly needsVersion?: boolean;
+  /** True for a change beside what the object asks for that counts as a generation, too. */
+  isChanged?(object: KubeObject, old: KubeObject): boolean;
   /** What a client should know about an object that is right (the Warning header). */
   warnings?(object: KubeObject, old: KubeObject | undefined): string[];
   /** What takes the place of the kind's own rules when a subresource is written: 'status', 'ephemeralcontainers', 'resize'. */

@@ -70,7 +70,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const anonymous = !(options.authorizationMode ?? '').split(',').includes('AlwaysAllow');
   const authenticator = createAuthenticator({ tokens, anonymous, ...(tokenFile === undefined ? {} : { tokenFile }) });
   const access = createAccess(authenticator, authorizer);
-  const registry = createRegistry();
+  const registry = createRegistry(options.unhandledKinds);
   const core: Core = {
     store,
     registry,

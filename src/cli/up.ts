@@ -6,7 +6,7 @@ import { compose } from '../compose/index.ts';
 import { resourceOf } from '../machinery/index.ts';
 import { chooseRuntime, type NodeAgent, type RuntimeChoice, reserveNetwork, startNode } from '../node/index.ts';
 import { openImageStore } from '../registry/index.ts';
-import { workloadControllers } from '../workloads/index.ts';
+import { unhandledKinds, workloadControllers } from '../workloads/index.ts';
 import type { Configuration } from './configuration.ts';
 
 /** The capabilities that run. Adding one is adding its folder and its line here. */
@@ -80,6 +80,7 @@ function startEmbeddedApi(
     ...own,
     port: securePort ?? usualPorts.api,
     serviceClusterIpRange: own.serviceClusterIpRange ?? freeServiceRange,
+    unhandledKinds,
     log: log.child({ room: 'apiserver' }),
   });
 }

@@ -20,6 +20,9 @@ export function healthOf(object: KubeObject | undefined): Health {
   if (observed !== undefined && observed < (object.metadata.generation ?? 0)) {
     return health('Progressing', 'its latest change has not been acted on yet');
   }
+  if (observed === undefined && observing.has(object.kind)) {
+    return health('Progressing', 'no controller has acted on it yet');
+  }
   const group = object.apiVersion.includes('/') ? object.apiVersion.split('/')[0] : '';
   const own = Object.hasOwn(kinds, `${group}/${object.kind}`) ? kinds[`${group}/${object.kind}`] : undefined;
   return own ? own(object) : conditionHealth(object);
@@ -33,6 +36,9 @@ function deletionHealth(object: KubeObject): Health {
   );
 }
 
+/** Built-in kinds whose controllers say what they have seen: while nothing is said, nothing was done. */
+const observing = new Set(['DaemonSet', 'PodDisruptionBudget', 'ReplicationController', 'StatefulSet']);
+
 const kinds: Record<string, (object: KubeObject) => Health> = {
   '/Pod': podHealth,
   '/Service': serviceHealth,
@@ -44,7 +50,8 @@ const kinds: Record<string, (object: KubeObject) => Health> = {
   'apps/StatefulSet': statefulSetHealth,
   'apps/DaemonSet': daemonSetHealth,
   'batch/Job': jobHealth,
-  'batch/CronJob': (object) => (object.spec?.['suspend'] === true ? health('Suspended', 'suspended') : healthy),
+  'autoscaling/HorizontalPodAutoscaler': autoscalerHealth,
+  'batch/CronJob': cronJobHealth,
   'networking.k8s.io/Ingress': () => healthy,
   'apiextensions.k8s.io/CustomResourceDefinition': definitionHealth,
 };
@@ -126,11 +133,26 @@ function daemonSetHealth(set: KubeObject): Health {
   return replicasHealth(numberAt(set.status, ['numberReady']) ?? 0, wanted, 'ready');
 }
 
+function autoscalerHealth(autoscaler: KubeObject): Health {
+  if (conditionsOf(autoscaler).length === 0) return health('Progressing', 'no controller has acted on it yet');
+  const able = ['AbleToScale', 'ScalingActive'].map((type) => conditionOf(autoscaler, type));
+  const unable = able.find((condition) => condition?.status === 'False');
+  return unable ? health('Degraded', unable.message ?? 'it cannot scale') : healthy;
+}
+
+function cronJobHealth(cronJob: KubeObject): Health {
+  if (cronJob.spec?.['suspend'] === true) return health('Suspended', 'suspended');
+  const scheduled = textAt(cronJob.status, ['lastScheduleTime']);
+  return scheduled === undefined ? health('Progressing', 'it has made no job yet') : healthy;
+}
+
 function jobHealth(job: KubeObject): Health {
   const failed = conditionOf(job, 'Failed');
   if (failed?.status === 'True') return health('Degraded', failed.message ?? 'it failed');
   if (job.spec?.['suspend'] === true) return health('Suspended', 'suspended');
-  return conditionOf(job, 'Complete')?.status === 'True' ? healthy : health('Progressing', 'it is still running');
+  if (conditionOf(job, 'Complete')?.status === 'True') return healthy;
+  const started = textAt(job.status, ['startTime']) !== undefined;
+  return health('Progressing', started ? 'it is still running' : 'no controller has started it yet');
 }
 
 function definitionHealth(crd: KubeObject): Health {

@@ -2,7 +2,10 @@ import type { StatusCause } from './status.ts';
 
 /** How kube-apiserver prints a bad value: strings quoted, other values as JSON. */
 function printed(value: unknown): string {
-  return value === undefined ? 'null' : JSON.stringify(value);
+  if (typeof value === 'string') return JSON.stringify(value);
+  // Go's JSON keeps these out of HTML.
+  const escaped = (char: string): string => `\\u00${char.charCodeAt(0).toString(16)}`;
+  return value === undefined ? 'null' : JSON.stringify(value).replace(/[<>&]/g, escaped);
 }
 
 const withDetail = (text: string, detail: string): string => (detail === '' ? text : `${text}: ${detail}`);

@@ -67,6 +67,7 @@ export { pruneUnknown, strictDecodingError } from './structural-prune.ts';
 export { type ValidateOptions, validateSchema } from './structural-validate.ts';
 export { compareText } from './text.ts';
 export { timestamp } from './time.ts';
+export { convertAutoscaler, DEFAULT_CPU_UTILIZATION } from './types/autoscalers.ts';
 export { builtinResources, resourceOf } from './types/builtin-resources.ts';
 export { decodeProtobuf } from './types/decode-protobuf.ts';
 export {
@@ -87,7 +88,7 @@ export {
   type TypeRef,
   typeOfKind,
 } from './types/facts.ts';
-export { builtinSchema, builtinSchemaByName, builtinTypeName, builtinTypeNames } from './types/schema-graph.ts';
+export { builtinSchema, builtinSchemaByName, builtinTypeName } from './types/schema-graph.ts';
 export {
   createOutput,
   type Output,

@@ -101,7 +101,8 @@ export function conflict(of: Named, name: string, why: string): ApiError {
 /** 422 with one cause a wrong field, worded as kube-apiserver words it. `kind` is the Kind, not the resource. */
 export function invalid(of: { group: string; kind: string }, name: string, causes: readonly StatusCause[]): ApiError {
   const what = of.group === '' ? of.kind : `${of.kind}.${of.group}`;
-  const texts = causes.map((cause) => `${cause.field}: ${cause.message}`);
+  // What is wrong twice is said once, but listed twice among the causes.
+  const texts = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))];
   const text = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   return new ApiError(422, 'Invalid', `${what} "${name}" is invalid: ${text}`, {
     name,

@@ -1,1 +1,2 @@
+export { unhandledKinds } from './unhandled-kinds.ts';
 export { type WorkloadOptions, workloadControllers } from './workload-controllers.ts';

@@ -1,4 +1,5 @@
 import {
+  compareText,
   type Fields,
   forbiddenValue,
   invalidValue,
@@ -9,9 +10,12 @@ import {
   qualifiedNameErrors,
   requiredValue,
   type StatusCause,
+  tooLong,
   unsupportedValue,
 } from '../../machinery/index.ts';
 import { mapAt, numberAt, objectsAt, textAt, textsAt } from './fields.ts';
+
+const MAX_ANNOTATIONS_BYTES = 256 * 1024;
 
 /** Turns what is wrong with a value into causes at its field. */
 export function invalidAll(field: string, value: unknown, details: readonly string[]): StatusCause[] {
@@ -82,6 +86,21 @@ export function portErrors(port: unknown, path: string): StatusCause[] {
   if (typeof port === 'string') return invalidAll(path, port, portNameErrors(port));
   const number = typeof port === 'number' ? port : 0;
   return invalidAll(path, number, portNumberErrors(number));
+}
+
+/** A map as Go prints it. */
+export function inKeyOrder<T>(map: Readonly<Record<string, T>>): Record<string, T> {
+  return Object.fromEntries(Object.entries(map).sort(([a], [b]) => compareText(a, b)));
+}
+
+/** What is wrong with annotations: their keys, and their size all together. */
+export function annotationErrors(annotations: Readonly<Record<string, string>>, path: string): StatusCause[] {
+  let size = 0;
+  const errors = Object.entries(annotations).flatMap(([key, value]) => {
+    size += key.length + String(value).length;
+    return invalidAll(path, key, qualifiedNameErrors(key.toLowerCase()));
+  });
+  return size > MAX_ANNOTATIONS_BYTES ? [...errors, tooLong(path, MAX_ANNOTATIONS_BYTES)] : errors;
 }
 
 /** True if the value is there and not an empty list, map or string. */

@@ -157,7 +157,7 @@ function mountErrors(mounts: readonly Fields[], path: string, volumes: ReadonlyS
 
 const containerResources = new Set(['cpu', 'memory', 'ephemeral-storage']);
 
-function resourceNameErrors(name: string, path: string): StatusCause[] {
+export function resourceNameErrors(name: string, path: string): StatusCause[] {
   const errors = invalidAll(path, name, qualifiedNameErrors(name));
   if (errors.length > 0 || name.includes('/') || containerResources.has(name) || name.startsWith('hugepages-')) {
     return errors;

@@ -1,1 +1,2 @@
+export { annotationErrors } from './checks.ts';
 export { strategyFor } from './strategy.ts';

@@ -10,9 +10,10 @@ import {
   type StatusCause,
   unsupportedValue,
 } from '../../machinery/index.ts';
-import { invalidAll, labelErrors, oneOf } from './checks.ts';
+import { annotationErrors, invalidAll, labelErrors, oneOf } from './checks.ts';
 import { containerErrors } from './container-errors.ts';
 import { mapAt, numberAt, objectAt, objectsAt, textAt } from './fields.ts';
+import { podAnnotationErrors } from './pod-annotations.ts';
 import { lifecycleErrors } from './probe-errors.ts';
 import { volumeErrors } from './volume-errors.ts';
 
@@ -130,13 +131,21 @@ function tolerationErrors(toleration: Fields, path: string): StatusCause[] {
   return errors;
 }
 
+/** What is wrong with the labels and annotations of a pod template. */
+export function podMetadataErrors(template: Fields, path: string): StatusCause[] {
+  const metadata = objectAt(template, 'metadata');
+  const annotations = mapAt(metadata, 'annotations');
+  return [
+    ...labelErrors(mapAt(metadata, 'labels'), `${path}.labels`),
+    ...annotationErrors(annotations, `${path}.annotations`),
+    ...podAnnotationErrors(annotations, objectAt(template, 'spec') ?? {}, `${path}.annotations`),
+  ];
+}
+
 /** What is wrong with a pod template. */
 export function podTemplateErrors(template: Fields, path: string): StatusCause[] {
   const spec = objectAt(template, 'spec') ?? {};
-  const errors = [
-    ...labelErrors(mapAt(objectAt(template, 'metadata'), 'labels'), `${path}.labels`),
-    ...podSpecErrors(spec, `${path}.spec`),
-  ];
+  const errors = [...podMetadataErrors(template, path), ...podSpecErrors(spec, `${path}.spec`)];
   if (objectsAt(spec, 'ephemeralContainers').length > 0) {
     const detail = 'ephemeral containers not allowed in pod template';
     errors.push(forbiddenValue(`${path}.spec.ephemeralContainers`, detail));

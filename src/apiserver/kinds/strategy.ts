@@ -1,4 +1,12 @@
 import type { KindStrategy } from '../contracts.ts';
+import { controllerRevisionStrategy } from './apps/controller-revision.ts';
+import { daemonSetStrategy } from './apps/daemon-set.ts';
+import { deploymentStrategy } from './apps/deployment.ts';
+import { replicaSetStrategy } from './apps/replica-set.ts';
+import { statefulSetStrategy } from './apps/stateful-set.ts';
+import { horizontalPodAutoscalerStrategy } from './autoscaling/horizontal-pod-autoscaler.ts';
+import { cronJobStrategy } from './batch/cron-job.ts';
+import { jobStrategy } from './batch/job.ts';
 import { configMapStrategy, secretStrategy } from './config.ts';
 import { endpointSliceStrategy } from './endpoint-slice.ts';
 import { eventStrategy } from './event.ts';
@@ -6,23 +14,34 @@ import { ingressStrategy } from './ingress.ts';
 import { leaseStrategy } from './lease.ts';
 import { namespaceStrategy } from './namespace.ts';
 import { podStrategy } from './pod.ts';
+import { podTemplateStrategy } from './pod-template.ts';
+import { podDisruptionBudgetStrategy } from './policy/pod-disruption-budget.ts';
 import { priorityClassStrategy } from './priority-class.ts';
 import { clusterRoleBindingStrategy, clusterRoleStrategy, roleBindingStrategy, roleStrategy } from './rbac.ts';
+import { replicationControllerStrategy } from './replication-controller.ts';
 import { serviceStrategy } from './service.ts';
-import { deploymentStrategy, replicaSetStrategy } from './workloads.ts';
 
 const strategies: ReadonlyMap<string, KindStrategy> = new Map([
   ['/ConfigMap', configMapStrategy],
   ['/Event', eventStrategy],
   ['/Namespace', namespaceStrategy],
   ['/Pod', podStrategy],
+  ['/PodTemplate', podTemplateStrategy],
+  ['/ReplicationController', replicationControllerStrategy],
   ['/Secret', secretStrategy],
   ['/Service', serviceStrategy],
+  ['apps/ControllerRevision', controllerRevisionStrategy],
+  ['apps/DaemonSet', daemonSetStrategy],
   ['apps/Deployment', deploymentStrategy],
   ['apps/ReplicaSet', replicaSetStrategy],
+  ['apps/StatefulSet', statefulSetStrategy],
+  ['autoscaling/HorizontalPodAutoscaler', horizontalPodAutoscalerStrategy],
+  ['batch/CronJob', cronJobStrategy],
+  ['batch/Job', jobStrategy],
   ['coordination.k8s.io/Lease', leaseStrategy],
   ['discovery.k8s.io/EndpointSlice', endpointSliceStrategy],
   ['networking.k8s.io/Ingress', ingressStrategy],
+  ['policy/PodDisruptionBudget', podDisruptionBudgetStrategy],
   ['rbac.authorization.k8s.io/ClusterRole', clusterRoleStrategy],
   ['rbac.authorization.k8s.io/ClusterRoleBinding', clusterRoleBindingStrategy],
   ['rbac.authorization.k8s.io/Role', roleStrategy],

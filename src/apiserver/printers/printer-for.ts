@@ -1,5 +1,7 @@
 import { apiVersionOf } from '../../machinery/index.ts';
 import type { TablePrinter } from '../contracts.ts';
+import { horizontalPodAutoscalerPrinter } from './autoscaling.ts';
+import { cronJobPrinter, jobPrinter } from './batch.ts';
 import { leasePrinter, namespacePrinter, nodePrinter, priorityClassPrinter } from './cluster.ts';
 import { configMapPrinter, secretPrinter, serviceAccountPrinter } from './config.ts';
 import { eventPrinter } from './events.ts';
@@ -13,7 +15,16 @@ import {
 import { podPrinter } from './pods.ts';
 import { bindingPrinter } from './rbac.ts';
 import { column, NAME, table } from './table.ts';
-import { controllerRevisionPrinter, deploymentPrinter, replicaSetPrinter } from './workloads.ts';
+import {
+  controllerRevisionPrinter,
+  daemonSetPrinter,
+  deploymentPrinter,
+  podDisruptionBudgetPrinter,
+  podTemplatePrinter,
+  replicaSetPrinter,
+  replicationControllerPrinter,
+  statefulSetPrinter,
+} from './workloads.ts';
 
 /** What kinds without columns of their own show, roles and CRDs among them. */
 const plainPrinter = table([NAME, column('Created At', 'When the object was created.', 'date')], (object) => [
@@ -23,13 +34,20 @@ const plainPrinter = table([NAME, column('Created At', 'When the object was crea
 
 const printers: ReadonlyMap<string, TablePrinter> = new Map([
   ['apps/v1 ControllerRevision', controllerRevisionPrinter],
+  ['apps/v1 DaemonSet', daemonSetPrinter],
   ['apps/v1 Deployment', deploymentPrinter],
   ['apps/v1 ReplicaSet', replicaSetPrinter],
+  ['apps/v1 StatefulSet', statefulSetPrinter],
+  ['autoscaling/v1 HorizontalPodAutoscaler', horizontalPodAutoscalerPrinter],
+  ['autoscaling/v2 HorizontalPodAutoscaler', horizontalPodAutoscalerPrinter],
+  ['batch/v1 CronJob', cronJobPrinter],
+  ['batch/v1 Job', jobPrinter],
   ['coordination.k8s.io/v1 Lease', leasePrinter],
   ['discovery.k8s.io/v1 EndpointSlice', endpointSlicePrinter],
   ['events.k8s.io/v1 Event', eventPrinter],
   ['networking.k8s.io/v1 Ingress', ingressPrinter],
   ['networking.k8s.io/v1 IngressClass', ingressClassPrinter],
+  ['policy/v1 PodDisruptionBudget', podDisruptionBudgetPrinter],
   ['rbac.authorization.k8s.io/v1 ClusterRoleBinding', bindingPrinter],
   ['rbac.authorization.k8s.io/v1 RoleBinding', bindingPrinter],
   ['scheduling.k8s.io/v1 PriorityClass', priorityClassPrinter],
@@ -39,6 +57,8 @@ const printers: ReadonlyMap<string, TablePrinter> = new Map([
   ['v1 Namespace', namespacePrinter],
   ['v1 Node', nodePrinter],
   ['v1 Pod', podPrinter],
+  ['v1 PodTemplate', podTemplatePrinter],
+  ['v1 ReplicationController', replicationControllerPrinter],
   ['v1 Secret', secretPrinter],
   ['v1 Service', servicePrinter],
   ['v1 ServiceAccount', serviceAccountPrinter],

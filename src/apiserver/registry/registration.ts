@@ -1,6 +1,7 @@
 import {
   apiVersionOfResource,
   applySchemaDefaults,
+  convertAutoscaler,
   convertEvent,
   type KubeObject,
   storageGroup,
@@ -26,17 +27,31 @@ export interface Registration {
 
 const identity = <T>(value: T): T => value;
 
-/** The registration of a built-in resource. Events of events.k8s.io are stored as core events. */
+/** Built-in resources whose objects are stored as another version than that of the path, and what converts them. */
+const CONVERTED: Readonly<
+  Record<string, readonly [storedAs: string, (object: KubeObject, version: string) => KubeObject]>
+> = {
+  'autoscaling/v1 horizontalpodautoscalers': ['autoscaling/v2', convertAutoscaler],
+  'events.k8s.io/v1 events': ['v1', convertEvent],
+};
+
+/** The registration of a built-in resource. */
 export function builtinRegistration(served: ServedResource): Registration {
   const apiVersion = apiVersionOfResource(served);
   const storage = { group: storageGroup(served), resource: served.resource };
-  if (storage.group === served.group) return { served, apiVersion, storage, toStorage: identity, view: identity };
+  const converted = CONVERTED[`${apiVersion} ${served.resource}`];
+  if (!converted) return { served, apiVersion, storage, toStorage: identity, view: identity };
+  const [storedAs, convert] = converted;
   return {
     served,
     apiVersion,
     storage,
-    toStorage: (object) => convertEvent(object, 'v1'),
-    view: (entry) => cachedView(entry, apiVersion, () => convertEvent(entry.object, apiVersion)),
+    toStorage(object) {
+      const stored = convert(object, storedAs);
+      served.strategy?.applyDefaults?.(stored);
+      return stored;
+    },
+    view: (entry) => cachedView(entry, apiVersion, () => convert(entry.object, apiVersion)),
   };
 }
 

@@ -1,7 +1,14 @@
-import { apiVersionOfResource, builtinResources, builtinSchema, type Schema } from '../../machinery/index.ts';
-import type { GroupResource, ServedResource, TablePrinter } from '../contracts.ts';
+import {
+  apiVersionOfResource,
+  builtinResources,
+  builtinSchema,
+  type ResourceInfo,
+  type Schema,
+} from '../../machinery/index.ts';
+import type { GroupResource, KindStrategy, ServedResource, TablePrinter } from '../contracts.ts';
 import { crdStrategy } from '../crd/index.ts';
 import { strategyFor } from '../kinds/index.ts';
+import type { ApiServerOptions } from '../options.ts';
 import { printerFor } from '../printers/index.ts';
 import { builtinRegistration, type Registration } from './registration.ts';
 
@@ -19,14 +26,18 @@ export interface Registry {
 
 const id = (group: string, version: string, resource: string): string => `${group}/${version}/${resource}`;
 
-export function createRegistry(): Registry {
+/** @param unhandled kinds whose new objects are answered with a warning that nothing acts on them. */
+export function createRegistry(unhandled: ApiServerOptions['unhandledKinds'] = []): Registry {
   const registrations = new Map<string, Registration>();
   let generation = 0;
   const add = (registration: Registration): void => {
     const { group, version, resource } = registration.served;
     registrations.set(id(group, version, resource), registration);
   };
-  for (const resource of builtinResources) add(builtinRegistration(builtin(resource)));
+  for (const resource of builtinResources) {
+    const isHandled = !unhandled.some(({ group, kind }) => group === resource.group && kind === resource.kind);
+    add(builtinRegistration(builtin(resource, isHandled)));
+  }
   return {
     find: (group, version, resource) => registrations.get(id(group, version, resource)),
     any: (of) =>
@@ -45,10 +56,20 @@ export function createRegistry(): Registry {
   };
 }
 
+/** The strategy of a kind that nothing acts on: it says so to whoever makes an object. */
+function withNotice(strategy: KindStrategy, { kind }: ResourceInfo): KindStrategy {
+  const notice = `nothing acts on a ${kind} here yet: the object is stored, and that is all`;
+  return {
+    ...strategy,
+    warnings: (object, old) => [...(old ? [] : [notice]), ...(strategy.warnings?.(object, old) ?? [])],
+  };
+}
+
 /** Everything about a built-in resource; its schema and printer are made when first needed. */
-function builtin(info: (typeof builtinResources)[number]): ServedResource {
+function builtin(info: ResourceInfo, isHandled: boolean): ServedResource {
   const apiVersion = apiVersionOfResource(info);
   const isCrd = info.kind === 'CustomResourceDefinition';
+  const strategy = isCrd ? crdStrategy : strategyFor(info.group, info.kind);
   let schema: Schema | undefined;
   let printer: TablePrinter | undefined;
   return {
@@ -61,7 +82,7 @@ function builtin(info: (typeof builtinResources)[number]): ServedResource {
       printer ??= printerFor(info.group, info.version, info.kind);
       return printer;
     },
-    strategy: isCrd ? crdStrategy : strategyFor(info.group, info.kind),
+    ...(strategy ? { strategy: isHandled ? strategy : withNotice(strategy, info) } : {}),
     virtual: !info.verbs.includes('get'),
     custom: false,
   };

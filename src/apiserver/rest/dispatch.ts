@@ -3,11 +3,12 @@ import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import { create } from './create.ts';
 import { remove, removeCollection } from './delete.ts';
+import { evict } from './eviction.ts';
 import { patch } from './patch.ts';
 import { get, list, watch } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import { scale } from './scale.ts';
-import { answerVirtual, bind, evict, finalize } from './subresources.ts';
+import { answerVirtual, bind, finalize } from './subresources.ts';
 import { update } from './update.ts';
 
 /** 404 for a path that nothing serves. */

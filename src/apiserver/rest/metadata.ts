@@ -16,13 +16,13 @@ import {
   type StatusCause,
   timestamp,
 } from '../../machinery/index.ts';
+import { annotationErrors } from '../kinds/index.ts';
 import type { Registration } from '../registry/registration.ts';
 
 /** Consonants and digits that make no words (apimachinery util/rand). */
 const SUFFIX_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
 const SUFFIX_LENGTH = 5;
 const MAX_GENERATED_BASE = 63 - SUFFIX_LENGTH;
-const MAX_ANNOTATIONS_BYTES = 256 * 1024;
 
 /** A name for generateName: the prefix, cut to fit a label, and five random characters. */
 export function generatedName(prefix: string): string {
@@ -96,6 +96,7 @@ const WITH_GENERATION = new Set([
   'NetworkPolicy',
   'Pod',
   'PodDisruptionBudget',
+  'PodTemplate',
   'PriorityClass',
   'PriorityLevelConfiguration',
   'ReplicaSet',
@@ -116,16 +117,17 @@ export function bumpGeneration(object: KubeObject, old: KubeObject, registration
   if (hasStatus(registration) || !registration.custom) ignored.add('status');
   const fields = new Set([...Object.keys(object), ...Object.keys(old)].filter((field) => !ignored.has(field)));
   const changed = fields.values().some((field) => !equalJson(object[field], old[field]));
-  if (changed) object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  if (changed || registration.served.strategy?.isChanged?.(object, old))
+    object.metadata.generation = (old.metadata.generation ?? 0) + 1;
 }
 
 export function hasStatus({ served }: Registration): boolean {
   return served.subresources.some(({ name }) => name === 'status');
 }
 
-const LABEL_NAMES = new Set(['Namespace']);
+const LABEL_NAMES = new Set(['Namespace', 'StatefulSet']);
 const LABEL_1035_NAMES = new Set(['Service']);
-const PATH_NAMES = new Set(['Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding']);
+const PATH_NAMES = new Set(['Role', 'ClusterRole', 'RoleBinding', 'ClusterRoleBinding', 'PodDisruptionBudget']);
 
 /** What is wrong with a name, or with a prefix that a name is to be made from (upstream's ValidateNameFunc). */
 function nameErrors(kind: string, text: string, prefix: boolean): string[] {
@@ -161,7 +163,7 @@ export function metadataErrors(object: KubeObject, registration: Registration): 
     for (const error of qualifiedNameErrors(key)) errors.push(invalidValue('metadata.labels', key, error));
     for (const error of labelValueErrors(String(value))) errors.push(invalidValue('metadata.labels', value, error));
   }
-  errors.push(...annotationErrors(metadata.annotations ?? {}));
+  errors.push(...annotationErrors(metadata.annotations ?? {}, 'metadata.annotations'));
   errors.push(...ownerErrors(metadata.ownerReferences ?? []), ...finalizerErrors(metadata.finalizers ?? []));
   return errors;
 }
@@ -202,25 +204,6 @@ function finalizerErrors(finalizers: readonly string[]): StatusCause[] {
   );
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion')) {
     errors.push(invalidValue(at, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'));
-  }
-  return errors;
-}
-
-function annotationErrors(annotations: Record<string, string>): StatusCause[] {
-  const errors: StatusCause[] = [];
-  let size = 0;
-  for (const [key, value] of Object.entries(annotations)) {
-    for (const error of qualifiedNameErrors(key.toLowerCase())) {
-      errors.push(invalidValue('metadata.annotations', key, error));
-    }
-    size += key.length + String(value).length;
-  }
-  if (size > MAX_ANNOTATIONS_BYTES) {
-    errors.push({
-      reason: 'FieldValueTooLong',
-      message: `Too long: may not be more than ${MAX_ANNOTATIONS_BYTES} bytes`,
-      field: 'metadata.annotations',
-    });
   }
   return errors;
 }

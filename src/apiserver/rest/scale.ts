@@ -55,7 +55,11 @@ function scaleOf(object: KubeObject, registration: Registration): KubeObject {
   const paths = pathsOf(registration);
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const selector = paths.selector && valueAt(object, paths.selector);
-  const text = isFields(selector) ? labelSelectorOf(selector).toString() : (selector as string | undefined);
+  // That of a ReplicationController is a map of labels.
+  const labels = registration.served.kind === 'ReplicationController';
+  const text = isFields(selector)
+    ? labelSelectorOf(labels ? { matchLabels: selector as Record<string, string> } : selector).toString()
+    : (selector as string | undefined);
   return cloneJson({
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',

@@ -38,6 +38,8 @@ const FIELDS: Record<string, Record<string, Reader>> = {
   nodes: { 'spec.unschedulable': (node) => at('spec', 'unschedulable')(node) ?? false },
   secrets: { type: at('type') },
   services: { 'spec.clusterIP': at('spec', 'clusterIP'), 'spec.type': at('spec', 'type') },
+  'jobs.batch': { 'status.successful': (job) => at('status', 'succeeded')(job) ?? 0 },
+  replicationcontrollers: { 'status.replicas': (controller) => at('status', 'replicas')(controller) ?? 0 },
   'replicasets.apps': { 'status.replicas': (set) => at('status', 'replicas')(set) ?? 0 },
 };
 

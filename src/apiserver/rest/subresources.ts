@@ -10,10 +10,8 @@ import {
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import { decodeObject } from './decode.ts';
-import { deleteOne } from './delete.ts';
 import { admitFields, checkKind, typeOf } from './journey.ts';
 import { checkPreconditions } from './metadata.ts';
-import { objectKeyOf } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import { type Steps, settle } from './steps.ts';
 import { change, checkVersion } from './update.ts';
@@ -24,7 +22,8 @@ interface Condition {
   [field: string]: unknown;
 }
 
-const CREATED = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
+/** The answer of a create that stores nothing. */
+export const CREATED = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
 
 /** POST pods/NAME/binding: puts a pod on a node, once. */
 export async function bind(core: Core, pods: Registration, request: ApiRequest): Promise<Outcome> {
@@ -63,31 +62,6 @@ function withScheduled(pod: KubeObject): Condition[] {
   ];
 }
 
-/** POST pods/NAME/eviction: a delete that disruption budgets may refuse. */
-export async function evict(core: Core, pods: Registration, request: ApiRequest): Promise<Outcome> {
-  const eviction = decodeObject(request, { apiVersion: 'policy/v1', kind: 'Eviction' });
-  const key = objectKeyOf(pods, request);
-  const options = eviction['deleteOptions'] as
-    | { gracePeriodSeconds?: number; preconditions?: { uid?: string; resourceVersion?: string }; dryRun?: string[] }
-    | undefined;
-  if (eviction.metadata.name && eviction.metadata.name !== key.name) {
-    throw badRequest(
-      `name in URL does not match name in Eviction object: expected ${key.name}, got ${eviction.metadata.name}`,
-    );
-  }
-  const write = beginWrite(core, pods, request, 'CreateOptions');
-  await settle(admitNew(write, eviction, 'eviction'));
-  await deleteOne(core, pods, request, key, {
-    gracePeriodSeconds: options?.gracePeriodSeconds,
-    propagationPolicy: undefined,
-    uid: options?.preconditions?.uid,
-    resourceVersion: options?.preconditions?.resourceVersion,
-    dryRun: (options?.dryRun?.includes('All') ?? false) || write.dryRun,
-    given: { ...options },
-  });
-  return { kind: 'value', code: 201, value: CREATED };
-}
-
 /** PUT namespaces/NAME/finalize: the only way to change a namespace's spec.finalizers. */
 export async function finalize(core: Core, namespaces: Registration, request: ApiRequest): Promise<Outcome> {
   const write = beginWrite(core, namespaces, request, 'UpdateOptions');
@@ -103,7 +77,7 @@ export async function finalize(core: Core, namespaces: Registration, request: Ap
 }
 
 /** Admission of what is created and never stored. Returns the completed object. */
-function* admitNew(write: Write, object: KubeObject, subresource: string | undefined): Steps<KubeObject> {
+export function* admitNew(write: Write, object: KubeObject, subresource: string | undefined): Steps<KubeObject> {
   const { admission } = write.core;
   const about = subresource === undefined ? {} : { subresource };
   const question = admissionRequest(write, { operation: 'CREATE', object, old: undefined, ...about });

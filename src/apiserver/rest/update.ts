@@ -47,14 +47,14 @@ export async function update(
   });
 }
 
-/** 409 for an object that was read before someone else's write; custom resources must say what they were read at. */
+/** 409 for an object that was read before someone else's write; some kinds must say what they were read at. */
 export function checkVersion({ registration }: Write, object: KubeObject, old: KubeObject): void {
   const { served, custom } = registration;
   const { resourceVersion, name } = object.metadata;
-  if (!resourceVersion && custom) {
+  if (!resourceVersion && (custom || served.strategy?.needsVersion)) {
     const detail = 'must be specified for an update';
-    throw invalid(served, name, [
-      { ...invalidValue('metadata.resourceVersion', 0, detail), message: `Invalid value: 0x0: ${detail}` },
+    throw invalid({ group: served.group, kind: served.resource }, name, [
+      invalidValue('metadata.resourceVersion', 0, detail),
     ]);
   }
   checkStale(registration, object, old);

@@ -57,12 +57,20 @@ const CORE: readonly ResourceInfo[] = [
     subresources: [
       { name: 'attach', kind: 'PodAttachOptions', verbs: CONNECT },
       { name: 'binding', kind: 'Binding', verbs: CREATE_ONLY },
+      { name: 'ephemeralcontainers', verbs: EDIT },
       { name: 'eviction', group: 'policy', version: 'v1', kind: 'Eviction', verbs: CREATE_ONLY },
       { name: 'exec', kind: 'PodExecOptions', verbs: CONNECT },
       { name: 'log', verbs: ['get'] },
       { name: 'portforward', kind: 'PodPortForwardOptions', verbs: CONNECT },
+      { name: 'resize', verbs: EDIT },
       STATUS,
     ],
+  }),
+  resource('v1', 'podtemplates', 'PodTemplate', 'namespaced'),
+  resource('v1', 'replicationcontrollers', 'ReplicationController', 'namespaced', {
+    shortNames: ['rc'],
+    categories: ['all'],
+    subresources: [SCALE, STATUS],
   }),
   resource('v1', 'secrets', 'Secret', 'namespaced'),
   resource('v1', 'serviceaccounts', 'ServiceAccount', 'namespaced', {
@@ -88,6 +96,11 @@ const GROUPED: readonly ResourceInfo[] = [
     subresources: [STATUS],
   }),
   resource('apps/v1', 'controllerrevisions', 'ControllerRevision', 'namespaced'),
+  resource('apps/v1', 'daemonsets', 'DaemonSet', 'namespaced', {
+    shortNames: ['ds'],
+    categories: ['all'],
+    subresources: [STATUS],
+  }),
   resource('apps/v1', 'deployments', 'Deployment', 'namespaced', {
     shortNames: ['deploy'],
     categories: ['all'],
@@ -98,18 +111,40 @@ const GROUPED: readonly ResourceInfo[] = [
     categories: ['all'],
     subresources: [SCALE, STATUS],
   }),
+  resource('apps/v1', 'statefulsets', 'StatefulSet', 'namespaced', {
+    shortNames: ['sts'],
+    categories: ['all'],
+    subresources: [SCALE, STATUS],
+  }),
   resource('authentication.k8s.io/v1', 'selfsubjectreviews', 'SelfSubjectReview', 'cluster', REVIEW),
   resource('authentication.k8s.io/v1', 'tokenreviews', 'TokenReview', 'cluster', REVIEW),
   resource('authorization.k8s.io/v1', 'localsubjectaccessreviews', 'LocalSubjectAccessReview', 'namespaced', REVIEW),
   resource('authorization.k8s.io/v1', 'selfsubjectaccessreviews', 'SelfSubjectAccessReview', 'cluster', REVIEW),
   resource('authorization.k8s.io/v1', 'selfsubjectrulesreviews', 'SelfSubjectRulesReview', 'cluster', REVIEW),
   resource('authorization.k8s.io/v1', 'subjectaccessreviews', 'SubjectAccessReview', 'cluster', REVIEW),
+  ...['autoscaling/v2', 'autoscaling/v1'].map((version) =>
+    resource(version, 'horizontalpodautoscalers', 'HorizontalPodAutoscaler', 'namespaced', {
+      shortNames: ['hpa'],
+      categories: ['all'],
+      subresources: [STATUS],
+    }),
+  ),
+  resource('batch/v1', 'cronjobs', 'CronJob', 'namespaced', {
+    shortNames: ['cj'],
+    categories: ['all'],
+    subresources: [STATUS],
+  }),
+  resource('batch/v1', 'jobs', 'Job', 'namespaced', { categories: ['all'], subresources: [STATUS] }),
   resource('coordination.k8s.io/v1', 'leases', 'Lease', 'namespaced'),
   resource('discovery.k8s.io/v1', 'endpointslices', 'EndpointSlice', 'namespaced'),
   resource('events.k8s.io/v1', 'events', 'Event', 'namespaced', { shortNames: ['ev'] }),
   resource('networking.k8s.io/v1', 'ingressclasses', 'IngressClass', 'cluster'),
   resource('networking.k8s.io/v1', 'ingresses', 'Ingress', 'namespaced', {
     shortNames: ['ing'],
+    subresources: [STATUS],
+  }),
+  resource('policy/v1', 'poddisruptionbudgets', 'PodDisruptionBudget', 'namespaced', {
+    shortNames: ['pdb'],
     subresources: [STATUS],
   }),
   resource(RBAC, 'clusterrolebindings', 'ClusterRoleBinding', 'cluster'),

@@ -1,0 +1,186 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Fields, KubeObject } from '../machinery/index.ts';
+import { type Answer, startTestServer, type TestServer } from './https.testing.ts';
+
+let server: TestServer;
+
+beforeAll(async () => {
+  server = await startTestServer({ unhandledKinds: [{ group: 'batch', kind: 'Job' }] });
+  const serviceAccounts = '/api/v1/namespaces/default/serviceaccounts';
+  const body = { metadata: { name: 'default' }, automountServiceAccountToken: false };
+  await server.send('POST', serviceAccounts, { body });
+});
+afterAll(() => server.stop());
+
+const PODS = '/api/v1/namespaces/default/pods';
+const BUDGETS = '/apis/policy/v1/namespaces/default/poddisruptionbudgets';
+const merge = { 'content-type': 'application/merge-patch+json' };
+
+const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'a', image: 'a:1' }] } };
+
+/** A pod that runs, and is ready or not. */
+async function pod(name: string, ready: boolean, phase = 'Running'): Promise<void> {
+  const body = { ...template, metadata: { name, labels: { app: name.replace(/\d+$/, '') } } };
+  expect((await server.send('POST', PODS, { body })).code).toBe(201);
+  const conditions = [{ type: 'Ready', status: ready ? 'True' : 'False' }];
+  await server.send('PATCH', `${PODS}/${name}/status`, { body: { status: { phase, conditions } }, headers: merge });
+}
+
+async function budget(name: string, app: string, status?: Fields, spec: Fields = {}): Promise<void> {
+  const body = { metadata: { name }, spec: { minAvailable: 1, selector: { matchLabels: { app } }, ...spec } };
+  expect((await server.send('POST', BUDGETS, { body })).code).toBe(201);
+  if (status) await server.send('PATCH', `${BUDGETS}/${name}/status`, { body: { status }, headers: merge });
+}
+
+const evict = (name: string, more: Fields = {}, query = ''): Promise<Answer> =>
+  server.send('POST', `${PODS}/${name}/eviction${query}`, {
+    body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name }, ...more },
+  });
+
+const refusedFor = (message: string): Fields => ({ reason: 'DisruptionBudget', message });
+
+test('an eviction without a budget goes through, and says on the pod why it goes', async () => {
+  await pod('free', true);
+  expect(await evict('other')).toMatchObject({ code: 404 });
+  expect(await evict('free', { metadata: { name: 'other' } })).toMatchObject({
+    code: 400,
+    body: { message: 'name in URL does not match name in Eviction object' },
+  });
+  expect(await evict('free', { deleteOptions: { preconditions: { resourceVersion: '1' } } })).toMatchObject({
+    code: 409,
+    body: { message: expect.stringContaining('the ResourceVersion in the precondition (1) does not match') },
+  });
+  const finalizers = { metadata: { finalizers: ['example.com/hold'] } };
+  await server.send('PATCH', `${PODS}/free`, { body: finalizers, headers: merge });
+  expect(await evict('free')).toMatchObject({ code: 201, body: { status: 'Success' } });
+  const { body } = await server.send('GET', `${PODS}/free`);
+  expect(body).toMatchObject({
+    metadata: { deletionTimestamp: expect.any(String) },
+    status: { conditions: [{ type: 'Ready' }, { type: 'DisruptionTarget', reason: 'EvictionByEvictionAPI' }] },
+  });
+});
+
+test('a budget that nobody has counted yet forbids evictions', async () => {
+  await budget('new', 'new');
+  await pod('new1', true);
+  const answer = await evict('new1');
+  expect(answer).toMatchObject({
+    code: 429,
+    headers: { 'retry-after': '10' },
+    body: {
+      reason: 'TooManyRequests',
+      message: "Cannot evict pod as it would violate the pod's disruption budget.",
+      details: { causes: [refusedFor('The disruption budget new is still being processed by the server.')] },
+    },
+  });
+});
+
+test('each eviction takes one from the budget, until there is none', async () => {
+  await budget('web', 'web', { observedGeneration: 1, disruptionsAllowed: 1, desiredHealthy: 1, currentHealthy: 2 });
+  await pod('web1', true);
+  await pod('web2', true);
+  expect(await evict('web1', {}, '?dryRun=All')).toMatchObject({ code: 201 });
+  const [first, second] = await Promise.all([evict('web1'), evict('web2')]);
+  expect([first.code, second.code].sort()).toEqual([201, 429]);
+  const refused = first.code === 429 ? first : second;
+  expect(refused.body['details']).toMatchObject({
+    causes: [refusedFor('The disruption budget web needs 1 healthy pods and has 2 currently')],
+  });
+  const { body } = await server.send('GET', `${BUDGETS}/web`);
+  expect(body['status']).toMatchObject({
+    disruptionsAllowed: 0,
+    disruptedPods: { [first.code === 201 ? 'web1' : 'web2']: expect.any(String) },
+    conditions: [{ type: 'DisruptionAllowed', status: 'False', reason: 'InsufficientPods' }],
+  });
+});
+
+test('pods that are not ready go if enough others are, or if the budget says so; pending ones always', async () => {
+  const none = { observedGeneration: 1, disruptionsAllowed: 0, desiredHealthy: 1, expectedPods: 1 };
+  await budget('ill', 'ill', { ...none, currentHealthy: 0 });
+  await pod('ill1', false);
+  expect(await evict('ill1')).toMatchObject({ code: 429 });
+  await server.send('PATCH', `${BUDGETS}/ill/status`, { body: { status: { currentHealthy: 1 } }, headers: merge });
+  expect(await evict('ill1')).toMatchObject({ code: 201 });
+  await budget('lax', 'lax', { ...none, currentHealthy: 0 }, { unhealthyPodEvictionPolicy: 'AlwaysAllow' });
+  await pod('lax1', false);
+  expect(await evict('lax1')).toMatchObject({ code: 201 });
+  await pod('lax2', true, 'Pending');
+  expect(await evict('lax2')).toMatchObject({ code: 201 });
+});
+
+test('two budgets for a pod are one too many', async () => {
+  await budget('one', 'both', { observedGeneration: 1, disruptionsAllowed: 1 });
+  await budget('two', 'both', { observedGeneration: 1, disruptionsAllowed: 1 });
+  await pod('both1', true);
+  expect(await evict('both1')).toMatchObject({
+    code: 500,
+    body: {
+      message: 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.',
+    },
+  });
+});
+
+test('an autoscaler is one object in two versions', async () => {
+  const scaleTargetRef = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' };
+  const metrics = [
+    { type: 'Pods', pods: { metric: { name: 'rps' }, target: { type: 'AverageValue', averageValue: 5 } } },
+  ];
+  const v2 = '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers';
+  const v1 = v2.replace('v2', 'v1');
+  const made = await server.send('POST', v2, {
+    body: { metadata: { name: 'web' }, spec: { scaleTargetRef, metrics, maxReplicas: 3 } },
+  });
+  expect(made).toMatchObject({ code: 201, body: { spec: { minReplicas: 1 }, status: { currentMetrics: null } } });
+  const old = await server.send('PATCH', `${v1}/web`, {
+    body: { spec: { maxReplicas: 7, targetCPUUtilizationPercentage: 60 } },
+    headers: merge,
+  });
+  expect(old.body['metadata']).toMatchObject({
+    annotations: {
+      'autoscaling.alpha.kubernetes.io/metrics':
+        '[{"type":"Pods","pods":{"metricName":"rps","targetAverageValue":"5"}}]',
+    },
+  });
+  const { body } = await server.send('GET', `${v2}/web`);
+  expect(body).toMatchObject({ metadata: { name: 'web' }, spec: { maxReplicas: 7 } });
+  expect((body as unknown as KubeObject).metadata).not.toHaveProperty('annotations');
+  expect((body['spec'] as Fields)['metrics']).toEqual([
+    { type: 'Pods', pods: { metric: { name: 'rps' }, target: { type: 'AverageValue', averageValue: '5' } } },
+    { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 60 } } },
+  ]);
+});
+
+test('whoever makes what nothing acts on is told so', async () => {
+  const body = {
+    metadata: { name: 'once' },
+    spec: { template: { spec: { ...template.spec, restartPolicy: 'Never' } } },
+  };
+  const made = await server.send('POST', '/apis/batch/v1/namespaces/default/jobs', { body });
+  expect(made).toMatchObject({
+    code: 201,
+    warnings: ['nothing acts on a Job here yet: the object is stored, and that is all'],
+  });
+  const sets = await server.send('POST', '/apis/apps/v1/namespaces/default/daemonsets', {
+    body: { metadata: { name: 'd' }, spec: { selector: { matchLabels: { app: 'x' } }, template } },
+  });
+  expect(sets).toMatchObject({ code: 201, warnings: [] });
+});
+
+test('a budget has to be updated at the version that was read, a replication controller scales by its labels', async () => {
+  const { body } = await server.send('GET', `${BUDGETS}/two`);
+  const blind = { ...body, metadata: { name: 'two' } };
+  expect(await server.send('PUT', `${BUDGETS}/two`, { body: blind })).toMatchObject({
+    code: 422,
+    body: {
+      message:
+        'poddisruptionbudgets.policy "two" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update',
+    },
+  });
+  const controllers = '/api/v1/namespaces/default/replicationcontrollers';
+  await server.send('POST', controllers, { body: { metadata: { name: 'rc' }, spec: { template } } });
+  const scale = await server.send('PATCH', `${controllers}/rc/scale`, {
+    body: { spec: { replicas: 3 } },
+    headers: merge,
+  });
+  expect(scale.body).toMatchObject({ spec: { replicas: 3 }, status: { selector: 'app=x' } });
+});
