@@ -58,7 +58,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
 
   const pki = await pkiFor(options.dataDir, range.first, address);
   const audit = await openAudit(options, log);
-  const store = createStore(options.dataDir ? databaseIn(options.dataDir, options.quotaBackendBytes) : memoryBackend());
+  const backend = options.dataDir ? databaseIn(options.dataDir, options.quotaBackendBytes) : memoryBackend();
+  const store = createStore(backend);
   const reader = createReader(store);
   const authorizer = createAuthorizer(options.authorizationMode ?? 'RBAC', reader);
   const listener = await listen({ ...pki.serving, clientCas: [pki.caPem, ...clientCas] }, address, options.port ?? 0);
@@ -100,11 +101,15 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     metrics,
     log,
     stopped: stopping.signal,
-    serveOther: (...request) => serveOtherPath({ checks, documents, metrics, tokens }, ...request),
+    serveOther: (...request) =>
+      serveOtherPath({ checks, documents, metrics, tokens, secrets: backend.secrets }, ...request),
   };
   listener.server.on('request', (request, response) => void handleRequest(edge, request, response));
   listener.server.on('upgrade', (request, socket, head) => void handleStream(edge, request, socket, head));
   const stopMaintenance = maintain(store, log);
+  backend.secrets
+    ?.resume()
+    .catch((error: unknown) => log.error({ err: error }, 'sealing Secrets with a new key failed'));
 
   const stop = async (): Promise<void> => {
     stopping.abort();

@@ -4,6 +4,7 @@ import { checkCommand } from './commands/check.ts';
 import { completionCommand } from './commands/completion.ts';
 import { demoCommand } from './commands/demo.ts';
 import { imageCommand } from './commands/image.ts';
+import { secretsCommand } from './commands/secrets.ts';
 import { snapshotCommand } from './commands/snapshot.ts';
 import { statusCommand } from './commands/status.ts';
 import { treeCommand } from './commands/tree.ts';
@@ -21,6 +22,7 @@ const commands = [
   whyCommand,
   imageCommand,
   snapshotCommand,
+  secretsCommand,
   checkCommand,
 ];
 

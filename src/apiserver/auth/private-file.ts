@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
 
 /**
  * Writes a file that only its owner may read (0600), whole or not at all: a reader sees the old content or the new,
@@ -16,10 +17,18 @@ export function writePrivateFile(path: string, content: string): void {
   }
   try {
     renameSync(temporary, path);
+    syncFolder(dirname(path));
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
   }
+}
+
+/** Makes renames in a folder last. */
+export function syncFolder(folder: string): void {
+  const file = openSync(folder, 'r');
+  fsyncSync(file);
+  closeSync(file);
 }
 
 /** The file's text, or undefined if there is no such file. Throws the file system's other errors. */

@@ -1,10 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import type { RequestInfo } from '../contracts.ts';
+import type { SecretKeeping } from '../store/backend.ts';
 import type { Documents } from './documents.ts';
 import { type HealthCheck, serveHealth } from './health.ts';
 import type { Metrics } from './metrics.ts';
 import { sendBytes } from './respond.ts';
+import { serveSecrets } from './secrets.ts';
 
 /** What is served beside resources: health, metrics, discovery, OpenAPI, and the keys of service account tokens. */
 export interface OtherPaths {
@@ -12,17 +14,19 @@ export interface OtherPaths {
   documents: Documents;
   metrics: Metrics;
   tokens: ServiceAccountTokens;
+  secrets: SecretKeeping | undefined;
 }
 
 /** Answers a path that is no resource; false when there is nothing at it. */
 export function serveOtherPath(
-  { checks, documents, metrics, tokens }: OtherPaths,
+  { checks, documents, metrics, tokens, secrets }: OtherPaths,
   info: RequestInfo,
   query: URLSearchParams,
   request: IncomingMessage,
   response: ServerResponse,
 ): boolean {
   const { path, verb } = info;
+  if (serveSecrets(secrets, path, verb, response)) return true;
   if (verb !== 'get' && verb !== 'head') return false;
   if (serveHealth(path, query, response, checks)) return true;
   if (path === '/metrics') {

@@ -13,6 +13,27 @@ export interface LogRecord {
   bytes: Buffer | undefined;
 }
 
+/** Which keys there are, and how many records each has sealed: objects and their retained history. */
+export interface SecretsStatus {
+  keys: { id: string; created?: string; newest: boolean; records: number }[];
+  /** Records from before keys had ids. */
+  unnamed: number;
+}
+
+/** The keys of Secrets in a database, and the change to a new one. */
+export interface SecretKeeping {
+  status(): Promise<SecretsStatus>;
+  /**
+   * Makes a new key, seals every record again with it, and forgets the keys before it. New writes use it at once. A change
+   * that was cut off is finished, with the key that it had made. Resolves to what it came to.
+   */
+  rotate(): Promise<{ key: string; records: number }>;
+  /** Finishes a change that was cut off, if there is one. */
+  resume(): Promise<void>;
+  /** Ends what is under way between two batches: it goes on at the next start. */
+  stop(): Promise<void>;
+}
+
 export interface Backend {
   /** The newest committed revision. */
   readonly revision: number;
@@ -33,6 +54,8 @@ export interface Backend {
   /** Forgets what only watches from revisions below the new floor would need. */
   compact(floor: number): Promise<void>;
   close(): Promise<void>;
+  /** The keys of Secrets; undefined where nothing is written to disk. */
+  readonly secrets: SecretKeeping | undefined;
 }
 
 /** Keeps nothing: the watch caches already hold every object, and a new process starts empty. */
@@ -48,6 +71,7 @@ export function memoryBackend(): Backend {
     },
     full: false,
     size: () => ({ used: 0, allocated: 0 }),
+    secrets: undefined,
     objects: () => [],
     record: () => undefined,
     log: () => [],

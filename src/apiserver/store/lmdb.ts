@@ -1,9 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, statfsSync } from 'node:fs';
 import { open, type RootDatabase } from 'lmdb';
 import { ApiError } from '../../machinery/index.ts';
-import { readIfPresent, writePrivateFile } from '../auth/private-file.ts';
-import type { Backend, LogRecord } from './backend.ts';
+import type { Backend, LogRecord, SecretKeeping } from './backend.ts';
 import { createCipher } from './cipher.ts';
 import { checkDatabaseFile } from './database-file.ts';
 import {
@@ -11,7 +9,6 @@ import {
   FLOOR_KEY,
   FORMAT,
   FORMAT_KEY,
-  KEY_FILE,
   logKey,
   objectKey,
   REVISION_KEY,
@@ -20,8 +17,9 @@ import {
 import { checkNewest, type Line } from './line.ts';
 import { createQuota, spaceExceeded } from './quota.ts';
 import { decodeRecord, encodeRecord, readRecord } from './record.ts';
+import { keepSecrets } from './rotation.ts';
+import { openSecretKeys } from './secret-keys.ts';
 
-const KEY_BYTES = 32;
 /** How many of the newest records a start looks at: what a crash could have torn is among them. */
 const NEWEST_CHECKED = 1_000;
 /** Records that one compaction transaction removes at most, so that writers never wait long for it. */
@@ -30,19 +28,6 @@ const COMPACTION_BATCH = 2_000;
 const NEARLY_FULL = 4 * 1024 * 1024;
 /** etcd's --quota-backend-bytes when it is not set. */
 const USUAL_QUOTA = 2 * 1024 * 1024 * 1024;
-
-/** The key that Secrets are sealed with, made at the first start. */
-function openKey(folder: string, cipherKey: string): Buffer {
-  const stored = readIfPresent(cipherKey);
-  const key = Buffer.from(stored ?? randomBytes(KEY_BYTES).toString('base64'), 'base64');
-  if (key.length !== KEY_BYTES) {
-    throw new Error(
-      `opening the database in ${folder}: ${cipherKey} does not hold a key of ${KEY_BYTES} bytes in base64`,
-    );
-  }
-  if (stored === undefined) writePrivateFile(cipherKey, `${key.toString('base64')}\n`);
-  return key;
-}
 
 /**
  * Makes changes in one transaction; resolves when it is on disk.
@@ -112,9 +97,9 @@ function checkedLine(db: RootDatabase<Buffer, string>, folder: string): Line {
  * @param quota how many bytes may be in use before nothing more should be put; 0 or less: any number.
  * @throws Error when the folder holds another format, or a database whose revision line is broken.
  */
-export function lmdbBackend(folder: string, quota = USUAL_QUOTA): Backend {
+export function lmdbBackend(folder: string, quota = USUAL_QUOTA): Backend & { secrets: SecretKeeping } {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const cipher = createCipher(openKey(folder, `${folder}/${KEY_FILE}`));
+  const cipher = createCipher(openSecretKeys(folder));
   const db = openDatabase(folder);
   let { revision, floor } = checkedLine(db, folder);
   const space = createQuota(db, quota);
@@ -185,6 +170,8 @@ export function lmdbBackend(folder: string, quota = USUAL_QUOTA): Backend {
     space.measure();
   }
 
+  const secrets = keepSecrets(db, folder, cipher);
+
   return {
     get revision() {
       return revision;
@@ -196,11 +183,15 @@ export function lmdbBackend(folder: string, quota = USUAL_QUOTA): Backend {
       return space.full;
     },
     size: space.size,
+    secrets,
     objects,
     record: read,
     log,
     commit,
     compact,
-    close: () => db.close(),
+    async close() {
+      await secrets.stop();
+      await db.close();
+    },
   };
 }

@@ -5,6 +5,11 @@ import type { Cipher } from './cipher.ts';
 /** Objects under this path hold what only their readers may see. */
 const SEALED = 'core/secrets/';
 
+/** Whether a record holds its object sealed. */
+export function isSealed(path: string): boolean {
+  return path.startsWith(SEALED);
+}
+
 /** What the first line of a stored record says. */
 export interface RecordHeader {
   revision: number;
@@ -26,9 +31,18 @@ const NOTHING = Buffer.alloc(0);
 
 /** A record's value: '<previous> <checksum> <path>\n' and the object's bytes, sealed for Secrets; none for a removal. */
 export function encodeRecord(record: LogRecord, cipher: Cipher): Buffer {
-  const { previous, path, bytes } = record;
-  const content = bytes === undefined ? NOTHING : path.startsWith(SEALED) ? cipher.seal(bytes, path) : bytes;
-  return Buffer.concat([Buffer.from(`${previous} ${checksum(record, content)} ${path}\n`), content]);
+  const { path, bytes } = record;
+  const content = bytes === undefined ? NOTHING : isSealed(path) ? cipher.seal(bytes, path) : bytes;
+  return assemble(record, content);
+}
+
+function assemble(header: RecordHeader, content: Buffer): Buffer {
+  return Buffer.concat([Buffer.from(`${header.previous} ${checksum(header, content)} ${header.path}\n`), content]);
+}
+
+/** A sealed record's value, sealed again with the newest key. Throws an Error if no key opens it. */
+export function reseal(header: RecordHeader, stored: Buffer, cipher: Cipher): Buffer {
+  return assemble(header, cipher.seal(unseal(stored, header.path, cipher), header.path));
 }
 
 /**
@@ -55,7 +69,7 @@ function damaged(revision: number): DamagedRecord {
 /** A record as it was before it was encoded. Throws DamagedRecord, or an Error for one sealed with another key. */
 export function decodeRecord(revision: number, value: Buffer, cipher: Cipher): LogRecord {
   const { stored, ...header } = readRecord(revision, value);
-  const bytes = stored && header.path.startsWith(SEALED) ? unseal(stored, header.path, cipher) : stored;
+  const bytes = stored && isSealed(header.path) ? unseal(stored, header.path, cipher) : stored;
   return { ...header, bytes };
 }
 
@@ -63,8 +77,11 @@ function unseal(sealed: Buffer, path: string, cipher: Cipher): Buffer {
   try {
     return cipher.open(sealed, path);
   } catch (cause) {
-    throw new Error(`reading ${path} from the database: it was changed, or sealed with another key than secrets.key`, {
-      cause,
-    });
+    throw new Error(
+      `reading ${path} from the database: it was changed, or sealed with another key than those in secrets.key`,
+      {
+        cause,
+      },
+    );
   }
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { syncFolder } from '../auth/private-file.ts';
 
 /**
  * A snapshot is one file: a mark, a line of JSON (the header), frames, and the SHA-256 of all of it. A frame is the length of
@@ -49,13 +50,6 @@ export function writeSnapshot(path: string, header: SnapshotHeader, frames: Iter
     rmSync(temporary, { force: true });
     throw error;
   }
-}
-
-/** Makes renames in a folder last. */
-export function syncFolder(folder: string): void {
-  const file = openSync(folder, 'r');
-  fsyncSync(file);
-  closeSync(file);
 }
 
 function writeAll(file: number, header: SnapshotHeader, frames: Iterable<Frame>): void {

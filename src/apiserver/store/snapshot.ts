@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RangeOptions, RootDatabase } from 'lmdb';
-import { readIfPresent, writePrivateFile } from '../auth/private-file.ts';
+import { readIfPresent, syncFolder, writePrivateFile } from '../auth/private-file.ts';
 import {
   DATABASE_FILE,
   FLOOR_KEY,
@@ -16,7 +16,8 @@ import {
 import { type Checked, checkEverything, type Line, readLine } from './line.ts';
 import { lmdbBackend, openDatabase } from './lmdb.ts';
 import { readRecord } from './record.ts';
-import { type Frame, openSnapshot, type SnapshotHeader, syncFolder, writeSnapshot } from './snapshot-file.ts';
+import { unitedKeys } from './secret-keys.ts';
+import { type Frame, openSnapshot, type SnapshotHeader, writeSnapshot } from './snapshot-file.ts';
 
 /** Told how many records are done, and of how many. */
 export type Progress = (done: number, total: number) => void;
@@ -49,7 +50,8 @@ function holdsDatabase(dataDir: string): boolean {
   return existsSync(file) && statSync(file).size > 0;
 }
 
-function mustHoldDatabase(dataDir: string): void {
+/** Throws an Error for a data folder without a database. */
+export function mustHoldDatabase(dataDir: string): void {
   if (!holdsDatabase(dataDir))
     throw new Error(`there is no database in ${databaseFolder(dataDir)}: nothing was ever started there`);
 }
@@ -67,11 +69,14 @@ export async function saveSnapshot(
 ): Promise<SnapshotHeader> {
   mustHoldDatabase(dataDir);
   const folder = databaseFolder(dataDir);
-  const key = options.withKey ? readIfPresent(join(folder, KEY_FILE)) : undefined;
+  const keys = () => (options.withKey ? readIfPresent(join(folder, KEY_FILE)) : undefined);
+  const before = keys();
   const db = openDatabase(folder, { readOnly: true, check: options.inUse ? 'none' : 'quick' });
   // One picture for all that follows. Pages that it needs are not reused until it is let go, so the loop never waits.
   const transaction = db.useReadTransaction();
   try {
+    // A change of keys may be under way: those from before the picture and from after it open all that is in it.
+    const key = unitedKeys(before, keys());
     const range = { start: 'l/', end: 'l/~', transaction };
     // A copy: counting leaves its mark on the options.
     const records = db.getKeysCount({ ...range });
