@@ -41,7 +41,7 @@ interface WireField extends GoField {
 }
 
 const GROUPS =
-  /^(admissionregistration|apps|authentication|authorization|autoscaling|batch|certificates|coordination|core|discovery|events|flowcontrol|networking|node|policy|rbac|resource|scheduling|storage)\.v1\.|^autoscaling\.v2\./;
+  /^(admissionregistration|apps|authentication|authorization|autoscaling|batch|certificates|coordination|core|discovery|events|flowcontrol|networking|node|policy|rbac|resource|scheduling|storage)\.v1\.|^autoscaling\.v2\.|^admissionregistration\.v1beta1\./;
 
 const [swaggerFile, apiDir, machineryDir, extensionsDir, aggregatorDir] = process.argv.slice(2);
 if (!swaggerFile || !apiDir || !machineryDir || !extensionsDir || !aggregatorDir) {
@@ -86,6 +86,11 @@ function goStructs(folder: string): Map<string, GoField[]> {
     const source = readFileSync(join(folder, file), 'utf8');
     for (const [, name = '', body = ''] of source.matchAll(/^type (\w+) struct \{\n([\s\S]*?)^\}/gm)) {
       structs.set(name, body.split('\n').flatMap(goField));
+    }
+    // A newer version's type under its name in this one.
+    for (const [, name = '', version = '', type = ''] of source.matchAll(/^type (\w+) = (v\w+)\.(\w+)$/gm)) {
+      const fields = goStructs(join(dirname(folder), version)).get(type);
+      if (fields) structs.set(name, fields);
     }
   }
   checkNumbers(folder, structs);

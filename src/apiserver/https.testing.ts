@@ -64,6 +64,7 @@ function send(
   { token = 'admin-token', body, headers }: Sent,
 ): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const request = httpsRequest(
     url,
     {
@@ -71,7 +72,8 @@ function send(
       agent,
       headers: {
         ...(token ? { authorization: `Bearer ${token}` } : {}),
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        // Node does not say by itself that a DELETE has a body.
+        ...(payload ? { 'content-type': 'application/json', 'content-length': String(payload.length) } : {}),
         ...headers,
       },
     },
@@ -97,6 +99,6 @@ function send(
     },
   );
   request.on('error', reject);
-  request.end(body === undefined ? undefined : JSON.stringify(body));
+  request.end(payload);
   return promise;
 }

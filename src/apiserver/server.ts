@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAdmission } from './admission/admission.ts';
+import { createDynamicAdmission } from './admission/dynamic.ts';
 import { NO_POD_SECURITY, readAdmissionConfiguration } from './admission/pod-security/configuration.ts';
 import { parseServiceRange } from './admission/service-range.ts';
 import { openAudit } from './audit/audit.ts';
@@ -72,10 +73,11 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const authenticator = createAuthenticator({ tokens, anonymous, ...(tokenFile === undefined ? {} : { tokenFile }) });
   const access = createAccess(authenticator, authorizer);
   const registry = createRegistry(options.unhandledKinds);
+  const dynamic = createDynamicAdmission(store, registry, authorizer);
   const core: Core = {
     store,
     registry,
-    admission: createAdmission(store, { serviceRange, podSecurity }),
+    admission: createAdmission(store, { serviceRange, podSecurity }, dynamic.parts),
     virtual: createVirtualHandlers({ authenticator, authorizer, tokens, reader }),
     checkEscalation: authorizer.checkEscalation,
   };
@@ -116,6 +118,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     const maintained = stopMaintenance();
     stopCustomResources();
     authorizer.stop();
+    dynamic.close();
     await Promise.all([maintained, listener.close()]);
     await Promise.all([audit?.close(), store.close()]);
   };

@@ -62,8 +62,15 @@ export function createAdmission(
       if (served.group === '' && served.resource === 'pods') await awaitDefaultAccount(store, namespace, object);
     },
     *mutate(request) {
-      for (const plugin of plugins) plugin.mutate?.(request);
-      for (const part of dynamic) yield* part.mutate(request);
+      const rounds = { again: false, changed: false, memory: new Map() };
+      const round = function* (): Steps<void> {
+        for (const plugin of plugins) plugin.mutate?.(request);
+        for (const part of dynamic) yield* part.mutate(request, rounds);
+      };
+      yield* round();
+      if (!rounds.changed) return;
+      rounds.again = true;
+      yield* round();
     },
     allocate: services.admit,
     *validate(request) {

@@ -45,9 +45,27 @@ export interface AdmissionPlugin {
   validate?(request: AdmissionRequest): void;
 }
 
+/** What mutating admission remembers of one write, so that those who saw it before a later change can see it again. */
+export interface Rounds {
+  /** True in the second round, in which only those are asked again who want that (reinvocationPolicy IfNeeded). */
+  readonly again: boolean;
+  /** To be set when something was changed: everything has another look then. */
+  changed: boolean;
+  /** By part: what it keeps between the rounds. */
+  readonly memory: Map<object, Reinvocation>;
+}
+
+/** Who is to be asked again, by an id of its own. */
+export interface Reinvocation {
+  /** Asked since the last change, and wants to be asked again after the next. */
+  readonly seen: Set<string>;
+  readonly due: Set<string>;
+  last: KubeObject | undefined;
+}
+
 /** Admission that objects configure, and that may have to wait. */
 export interface DynamicAdmission {
-  mutate(request: AdmissionRequest): Steps<void>;
+  mutate(request: AdmissionRequest, rounds: Rounds): Steps<void>;
   validate(request: AdmissionRequest): Steps<void>;
 }
 

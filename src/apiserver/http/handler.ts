@@ -131,7 +131,7 @@ async function serveResource(edge: Edge, visit: Visit, response: ServerResponse,
   const custom = edge.core.registry.find(info.group, info.version, info.resource)?.custom;
   const negotiated = negotiate(request.headers.accept, custom === undefined);
   const include = includeObject(query);
-  const warnings: string[] = [];
+  const warnings = new Set<string>();
   const bytes = await readBody(request);
   const prepared: ApiRequest = {
     info,
@@ -140,16 +140,18 @@ async function serveResource(edge: Edge, visit: Visit, response: ServerResponse,
     userAgent: request.headers['user-agent'] ?? '',
     contentType: mediaType(request.headers['content-type']),
     body: { bytes },
-    warn: (text) => warnings.push(text),
+    warn: (text) => void warnings.add(text),
     annotate: (key, value) => trail?.annotate(key, value),
   };
   trail?.requested(() => decodeAny(prepared));
-  const outcome = await dispatch(edge.core, prepared);
+  // A refusal has its warnings too.
+  const outcome = await dispatch(edge.core, prepared).finally(() => {
+    if (!response.headersSent) setWarnings(response, [...warnings]);
+  });
   if (response.destroyed) {
     if (outcome.kind === 'watch') outcome.watch.close();
     return;
   }
-  setWarnings(response, warnings);
   if (outcome.kind === 'watch') trail?.stage('ResponseStarted', 200);
   else trail?.answered(() => toValue(outcome));
   if (outcome.kind === 'watch') return streamWatch(response, outcome, negotiated, include, edge.stopped);
@@ -185,7 +187,8 @@ export async function handleStream(edge: Edge, request: IncomingMessage, socket:
     const user = await enter(edge, visit);
     if (info.group !== '' || info.resource !== 'pods' || !STREAMS.has(info.subresource)) throw noSuchResource();
     if (info.verb !== 'get' && info.verb !== 'create') throw methodNotAllowed();
-    await admitConnection(edge.core, { info, query, user });
+    const annotate = (key: string, value: string): void => visit.trail?.annotate(key, value);
+    await admitConnection(edge.core, { info, query, user, annotate });
     const { pod, streams } = edge.nodes.streamsFor(edge.core.store, info);
     const kind = info.subresource as 'attach' | 'exec' | 'portforward';
     if (kind !== 'portforward') query.set('container', containerOf(pod, query).container);

@@ -20,6 +20,7 @@ import { priorityClassStrategy } from './priority-class.ts';
 import { clusterRoleBindingStrategy, clusterRoleStrategy, roleBindingStrategy, roleStrategy } from './rbac.ts';
 import { replicationControllerStrategy } from './replication-controller.ts';
 import { serviceStrategy } from './service.ts';
+import { mutatingWebhooksStrategy, validatingWebhooksStrategy } from './webhook-configuration.ts';
 
 const strategies: ReadonlyMap<string, KindStrategy> = new Map([
   ['/ConfigMap', configMapStrategy],
@@ -30,6 +31,8 @@ const strategies: ReadonlyMap<string, KindStrategy> = new Map([
   ['/ReplicationController', replicationControllerStrategy],
   ['/Secret', secretStrategy],
   ['/Service', serviceStrategy],
+  ['admissionregistration.k8s.io/MutatingWebhookConfiguration', mutatingWebhooksStrategy],
+  ['admissionregistration.k8s.io/ValidatingWebhookConfiguration', validatingWebhooksStrategy],
   ['apps/ControllerRevision', controllerRevisionStrategy],
   ['apps/DaemonSet', daemonSetStrategy],
   ['apps/Deployment', deploymentStrategy],

@@ -26,11 +26,15 @@ function optionsOf(kind: string, query: URLSearchParams): KubeObject {
   return options as unknown as KubeObject;
 }
 
+interface Connection {
+  info: RequestInfo;
+  query: URLSearchParams;
+  user: UserInfo;
+  annotate(key: string, value: string): void;
+}
+
 /** Asks admission about a connection (exec, attach, port-forward, proxy). Throws ApiError to refuse it. */
-export async function admitConnection(
-  core: Core,
-  { info, query, user }: { info: RequestInfo; query: URLSearchParams; user: UserInfo },
-): Promise<void> {
+export async function admitConnection(core: Core, { info, query, user, annotate }: Connection): Promise<void> {
   const registration = core.registry.find(info.group, info.version, info.resource);
   const kind = registration?.served.subresources.find(({ name }) => name === info.subresource)?.kind;
   if (!registration || kind === undefined) return;
@@ -47,7 +51,7 @@ export async function admitConnection(
     dryRun: false,
     flight: { over: false },
     warn: () => {},
-    annotate: () => {},
+    annotate,
   };
   await settle(core.admission.mutate(question));
   await settle(core.admission.validate(question));

@@ -11,8 +11,9 @@ import {
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import { commit } from './commit.ts';
+import { normalize } from './conform.ts';
 import { decodeStrictly } from './decode.ts';
-import { admitFields, checkKind, completeNew, finishCreate, normalize, typeOf } from './journey.ts';
+import { admitFields, checkKind, completeNew, finishCreate, typeOf } from './journey.ts';
 import { generatedName } from './metadata.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import { settle } from './steps.ts';

@@ -1,6 +1,5 @@
 import {
   ApiError,
-  applySchemaDefaults,
   badRequest,
   builtinTypeName,
   cloneJson,
@@ -10,8 +9,6 @@ import {
   invalid,
   type KubeObject,
   type ManagedFieldsEntry,
-  pruneUnknown,
-  type Schema,
   type StatusCause,
   strictDecodingError,
   timestamp,
@@ -23,9 +20,9 @@ import type { AdmissionRequest } from '../admission/request.ts';
 import type { UpdateStrategy } from '../contracts.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Decision } from '../store/store.ts';
+import { conform, normalize } from './conform.ts';
 import {
   bumpGeneration,
-  dropEmpty,
   forgetIdentity,
   hasStatus,
   keepIdentity,
@@ -34,7 +31,6 @@ import {
   stampNew,
 } from './metadata.ts';
 import type { Steps } from './steps.ts';
-import { decodeTyped } from './typed.ts';
 import { admissionRequest, type Write } from './write.ts';
 
 /** What an object of this endpoint is when its body does not say. Custom resources have to. */
@@ -67,8 +63,8 @@ export function admitFields(
   asGiven = false,
 ): KubeObject {
   const { registration, query, request } = write;
-  const { served, custom } = registration;
-  const typed = custom ? decodeCustom(object, served.schema) : decodeTyped(object, served.schema, asGiven);
+  const { served } = registration;
+  const typed = conform(registration, object, asGiven);
   const problems = [
     ...duplicates.map((path) => `duplicate field "${path}"`),
     ...typed.unknown.map((path) => `unknown field "${path}"`),
@@ -80,27 +76,6 @@ export function admitFields(
   typed.object.apiVersion = registration.apiVersion;
   typed.object.kind = served.kind;
   return typed.object;
-}
-
-/** A custom resource: metadata is read as its built-in type, the rest pruned by the schema. */
-function decodeCustom(object: KubeObject, schema: Schema): { object: KubeObject; unknown: string[] } {
-  const { apiVersion, kind, metadata } = object;
-  const head = decodeTyped({ apiVersion, kind, metadata }, { type: 'object', properties: schema.properties ?? {} });
-  const { object: pruned, removed } = pruneUnknown(cloneJson(object), schema);
-  pruned.metadata = head.object.metadata;
-  const unknown = new Set([...head.unknown, ...removed]);
-  return { object: pruned, unknown: [...unknown].sort() };
-}
-
-/** Fills in defaults in place: those of a CRD's schema, or those of a built-in kind. */
-function applyDefaults({ served, custom }: Registration, object: KubeObject): void {
-  if (!custom) {
-    served.strategy?.applyDefaults?.(object);
-    return;
-  }
-  const defaulted = applySchemaDefaults(object, served.schema);
-  for (const field of Object.keys(object)) if (!(field in defaulted)) delete object[field];
-  Object.assign(object, defaulted);
 }
 
 /** What is wrong with everything but metadata. */
@@ -239,12 +214,6 @@ export function* finishUpdate(
   return { put: registration.toStorage(object) };
 }
 
-/** What holds of every stored object: no empty maps, and all defaults. In place. */
-export function normalize(registration: Registration, object: KubeObject): void {
-  dropEmpty(object);
-  applyDefaults(registration, object);
-}
-
 /** Clients do not choose the first status. That of a built-in kind is what Go makes of nothing. */
 function clearStatus(object: KubeObject, { served, custom }: Registration): void {
   delete object.status;
@@ -271,7 +240,7 @@ function own(
   const managed =
     applied ??
     trackUpdate({
-      old,
+      old: old ?? nothingOf(registration),
       // The first status is the server's.
       updated: !old && hasStatus(registration) ? (withoutStatus as KubeObject) : object,
       manager: query.fieldManager,
@@ -282,6 +251,19 @@ function own(
     });
   if (managed === undefined || managed.length === 0) delete metadata.managedFields;
   else metadata.managedFields = managed;
+}
+
+const nothings = new WeakMap<Registration, KubeObject>();
+
+/** What an object is before anybody has set anything: structs that are always there belong to nobody. */
+function nothingOf(registration: Registration): KubeObject {
+  let nothing = nothings.get(registration);
+  if (!nothing) {
+    const empty = { apiVersion: registration.apiVersion, kind: registration.served.kind, metadata: { name: '' } };
+    nothing = registration.custom ? empty : conform(registration, empty).object;
+    nothings.set(registration, nothing);
+  }
+  return nothing;
 }
 
 /** True when nothing but the times in managedFields differs. */

@@ -5,6 +5,11 @@
  */
 export type Steps<T> = Generator<PromiseLike<unknown>, T, unknown>;
 
+/** Waits for a promise in the middle of Steps: `const answer = yield* wait(call())`. */
+export function* wait<T>(promise: PromiseLike<T>): Steps<T> {
+  return (yield promise) as T;
+}
+
 /** Runs Steps to their end. What they return is there at once if they never wait. */
 export function settle<T>(steps: Steps<T>): T | Promise<T> {
   const first = steps.next();

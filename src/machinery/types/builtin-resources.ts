@@ -89,7 +89,12 @@ const CORE: readonly ResourceInfo[] = [
 const RBAC = 'rbac.authorization.k8s.io/v1';
 const REVIEW: Options = { verbs: CREATE_ONLY };
 
+const ADMISSION = 'admissionregistration.k8s.io/v1';
+const EXTENSION: Options = { categories: ['api-extensions'] };
+
 const GROUPED: readonly ResourceInfo[] = [
+  resource(ADMISSION, 'mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', 'cluster', EXTENSION),
+  resource(ADMISSION, 'validatingwebhookconfigurations', 'ValidatingWebhookConfiguration', 'cluster', EXTENSION),
   resource('apiextensions.k8s.io/v1', 'customresourcedefinitions', 'CustomResourceDefinition', 'cluster', {
     shortNames: ['crd', 'crds'],
     categories: ['api-extensions'],

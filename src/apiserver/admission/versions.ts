@@ -1,0 +1,43 @@
+import { apiVersionOf, builtinSchema, type KubeObject } from '../../machinery/index.ts';
+import type { Registration } from '../registry/registration.ts';
+import { conform, normalize } from '../rest/conform.ts';
+import { decodeTyped } from '../rest/typed.ts';
+import { Entry } from '../store/entry.ts';
+import type { AdmissionRequest } from './request.ts';
+
+export interface GroupVersionKind {
+  group: string;
+  version: string;
+  kind: string;
+}
+
+/** The kind of a request's object when its resource is served as `registration`: that of the subresource if it has its own. */
+export function kindOf(registration: Registration, subresource: string | undefined): GroupVersionKind {
+  const { served } = registration;
+  const { group, version, kind } = served;
+  const own = served.subresources.find(({ name }) => name === subresource);
+  if (own?.kind === undefined) return { group, version, kind };
+  return { group: own.group ?? group, version: own.version ?? version, kind: own.kind };
+}
+
+const hasOwnKind = ({ registration, subresource }: AdmissionRequest): boolean =>
+  registration.served.subresources.some(({ name, kind }) => name === subresource && kind !== undefined);
+
+/** An object of a request as another version of its resource shows it; the object itself where that is the same. */
+export function shownAs(object: KubeObject, target: Registration, request: AdmissionRequest): KubeObject {
+  if (target === request.registration || hasOwnKind(request)) return object;
+  return target.view(Entry.fromObject(request.registration.toStorage(object), 0)).object;
+}
+
+/** An object that was changed as `target` shows it, as the request's own version has it: decoded and completed. */
+export function takenBack(changed: KubeObject, target: Registration, request: AdmissionRequest): KubeObject {
+  const { registration, subresource } = request;
+  if (hasOwnKind(request)) {
+    const { group, version, kind } = kindOf(registration, subresource);
+    const schema = builtinSchema(apiVersionOf(group, version), kind);
+    return schema ? decodeTyped(changed, schema).object : changed;
+  }
+  const { object } = conform(target, changed);
+  normalize(target, object);
+  return shownAs(object, registration, { ...request, registration: target });
+}
