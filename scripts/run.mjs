@@ -14,6 +14,7 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 const tasks = {
   '--test': (args) => [[bin('vitest'), 'run', ...args]],
   '--bench': (args) => [[join(root, 'bench', 'index.ts'), ...args]],
+  '--fuzz': (args) => [[join(root, 'test', 'fuzz', 'run.ts'), ...args]],
   '--picture': () => [[join(root, 'scripts', 'picture.ts')]],
   '--check': () => [
     [bin('biome'), 'check', '--error-on-warnings', '.'],

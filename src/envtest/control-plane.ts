@@ -24,7 +24,7 @@ export interface ControlPlaneOptions {
   nodes?: number;
   /** Applied in order before the start is over; CustomResourceDefinitions first, until they are established. */
   manifests?: readonly Manifest[];
-  /** Where controllers log. Nothing is logged by default. */
+  /** Where the server and the controllers log. Nothing is logged by default. */
   log?: Logger;
 }
 

@@ -27,13 +27,11 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   const running = new AsyncDisposableStack();
   try {
     const { dataDir, port } = options;
+    const log = options.log ?? pino({ level: 'silent' });
     if (dataDir !== undefined) running.defer(takeDataDir(dataDir));
-    const api = await startApiServer({ ...(dataDir === undefined ? {} : { dataDir }), ...(port ? { port } : {}) });
+    const api = await startApiServer({ ...(dataDir === undefined ? {} : { dataDir }), ...(port ? { port } : {}), log });
     running.defer(() => api.stop());
-    const context = createPlatformContext(
-      createClient(frozen(api.transport())),
-      options.log ?? pino({ level: 'silent' }),
-    );
+    const context = createPlatformContext(createClient(frozen(api.transport())), log);
     running.defer(() => context.stop());
 
     const controllers = new Set<Controller>();

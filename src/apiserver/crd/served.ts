@@ -1,7 +1,6 @@
 import {
   builtinSchemaByName,
   type KubeObject,
-  markResourceRoot,
   type Schema,
   type SubresourceInfo,
   type Verb,
@@ -73,7 +72,7 @@ function servedVersion(crd: CustomResourceDefinition, version: DefinitionVersion
       : {}),
     ...(warning === undefined ? {} : { deprecationWarning: warning }),
     get schema() {
-      schema ??= markResourceRoot(objectSchema(version.schema?.openAPIV3Schema));
+      schema ??= objectSchema(version.schema?.openAPIV3Schema);
       return schema;
     },
     get printer() {

@@ -4,7 +4,6 @@ import { ApiError } from '../../machinery/index.ts';
 import { listHead } from '../rest/envelope.ts';
 import type { Outcome } from '../rest/request.ts';
 import { joined, stream } from './blocks.ts';
-import { indented } from './indented.ts';
 import { type Negotiated, negotiate, type Shape } from './negotiate.ts';
 import { PROTOBUF, protobufEntry, protobufList, protobufOf } from './protobuf.ts';
 import {
@@ -37,17 +36,17 @@ export async function respond(
   if (outcome.kind === 'value') return sendValue(response, outcome.code, outcome.value, format, indent);
   if (format === 'protobuf') return sendProtobuf(response, outcome, shape, version);
   if (format === 'yaml' && shape === 'object') return sendYaml(response, outcome);
-  if (format === 'yaml') {
+  if (format === 'yaml' || indent) {
     const text = joined([...piecesOf(outcome, rendering)]).toString('utf8');
     return sendValue(response, outcome.kind === 'entry' ? outcome.code : 200, JSON.parse(text), format, indent);
   }
-  const pieces = indent ? indented(piecesOf(outcome, rendering)) : piecesOf(outcome, rendering);
   if (outcome.kind === 'entry') {
     const { entry, code } = outcome;
-    return sendBytes(response, code, JSON_TYPE, shape === 'object' && !indent ? entry.bytes : joined([...pieces]));
+    const bytes = shape === 'object' ? entry.bytes : joined([...piecesOf(outcome, rendering)]);
+    return sendBytes(response, code, JSON_TYPE, bytes);
   }
   response.writeHead(200, { 'content-type': JSON_TYPE });
-  return stream(response, pieces);
+  return stream(response, piecesOf(outcome, rendering));
 }
 
 /** The JSON of an answer, in pieces. */

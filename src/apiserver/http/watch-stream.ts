@@ -7,7 +7,6 @@ import type { Outcome } from '../rest/request.ts';
 import { joined } from './blocks.ts';
 import { drained } from './drained.ts';
 import type { Negotiated } from './negotiate.ts';
-import { createPace } from './pace.ts';
 import { PROTOBUF_WATCH, protobufEntry, protobufEvent, protobufOf } from './protobuf.ts';
 import { type IncludeObject, type Piece, partialMetadata, tableHead, tableOf } from './shapes.ts';
 
@@ -70,35 +69,6 @@ function createFrames(registration: Registration, negotiated: Negotiated, includ
   };
 }
 
-const soon = createPace();
-
-interface Batch {
-  frames: readonly Buffer[];
-  bytes: Buffer;
-}
-
-/** The batches that were put together last, by their first frame. */
-const batches = new Map<Buffer, Batch>();
-const MAX_BATCHES = 16;
-/** Larger ones, in bytes, are not kept. */
-const MAX_BATCH_SIZE = 1024 * 1024;
-
-/** Frames as one buffer. Watchers of the same objects are told of the same changes one after another: they share it. */
-function batchOf(frames: readonly Buffer[]): Buffer {
-  const [first] = frames;
-  if (first && frames.length === 1) return first;
-  const known = first && batches.get(first);
-  if (known?.frames.length === frames.length && known.frames.every((frame, index) => frame === frames[index])) {
-    return known.bytes;
-  }
-  const bytes = Buffer.concat(frames);
-  if (first && bytes.length <= MAX_BATCH_SIZE) {
-    if (batches.size >= MAX_BATCHES) batches.clear();
-    batches.set(first, { frames, bytes });
-  }
-  return bytes;
-}
-
 /**
  * Streams a watch until it times out, the client goes, the server stops, its resource is served no more, or the watcher
  * falls off the ring.
@@ -131,8 +101,7 @@ export async function streamWatch(
   }, BOOKMARK_INTERVAL);
   response.on('close', end);
   stopped.addEventListener('abort', end);
-  const ready = (): void => wake();
-  watch.onReady(() => soon(ready));
+  watch.onReady(() => wake());
   const protobuf = negotiated.format === 'protobuf';
   response.writeHead(200, { 'content-type': protobuf ? PROTOBUF_WATCH : 'application/json' });
   response.flushHeaders();
@@ -141,7 +110,9 @@ export async function streamWatch(
       const items = watch.pull(BATCH);
       if (bookmarkDue && !watch.behind) items.push(watch.bookmark());
       if (!watch.behind) bookmarkDue = false;
-      if (items.length > 0 && !response.write(batchOf(items.map(frameOf)))) await drained(response, over.signal);
+      if (items.length > 0 && !response.write(Buffer.concat(items.map(frameOf)))) {
+        await drained(response, over.signal);
+      }
       if (over.signal.aborted) break;
       if (watch.behind) {
         // Lets other watchers and requests have their turn.

@@ -130,7 +130,7 @@ function ownCopy<T>(value: T, depth = 0): T {
 export function decodeStrictly(request: ApiRequest, expected?: TypeMeta): Decoded<KubeObject> {
   const { contentType, body } = request;
   if (contentType === PROTOBUF_TYPE && 'bytes' in body) {
-    return { value: ownCopy(decodeProtobuf(body.bytes)), duplicates: NONE };
+    return { value: asObject(ownCopy(decodeProtobuf(body.bytes)), expected), duplicates: NONE };
   }
   if (contentType !== '' && !OBJECT_TYPES.includes(contentType)) throw unsupportedMediaType(OBJECT_TYPES);
   const { value, duplicates } = decodeBody(request);

@@ -8,8 +8,8 @@ import {
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import { apply } from './apply.ts';
-import { decodeBody, unsupportedMediaType } from './decode.ts';
-import { admitFields, type UpdateScope } from './journey.ts';
+import { asObject, decodeBody, unsupportedMediaType } from './decode.ts';
+import { admitFields, typeOf, type UpdateScope } from './journey.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import { change, checkVersion, narrowed } from './update.ts';
 import { beginWrite } from './write.ts';
@@ -45,7 +45,9 @@ export async function patch(
   if (request.contentType === APPLY_PATCH) return apply(write, body, duplicates, scope);
   const schema = registration.custom ? undefined : registration.served.schema;
   return change(write, scope, (old) => {
-    const object = admitFields(write, patched(old, body, request.contentType, schema), duplicates);
+    // A patch may take away even what the object is; for built-in kinds the endpoint says that.
+    const result = asObject(patched(old, body, request.contentType, schema), typeOf(registration));
+    const object = admitFields(write, result, duplicates);
     if (object.metadata.resourceVersion === undefined)
       object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';
     checkVersion(write, object, old);

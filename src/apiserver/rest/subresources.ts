@@ -1,6 +1,7 @@
 import {
   ApiError,
   badRequest,
+  builtinSchema,
   cloneJson,
   conflict,
   type KubeObject,
@@ -9,11 +10,12 @@ import {
 } from '../../machinery/index.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
-import { decodeObject } from './decode.ts';
+import { decodeObject, decodeStrictly } from './decode.ts';
 import { admitFields, checkKind, typeOf } from './journey.ts';
 import { checkPreconditions } from './metadata.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import { type Steps, settle } from './steps.ts';
+import { decodeTyped } from './typed.ts';
 import { change, checkVersion } from './update.ts';
 import { admissionRequest, beginWrite, type Write } from './write.ts';
 
@@ -101,10 +103,7 @@ export async function answerVirtual(
 ): Promise<Outcome> {
   const handler = core.virtual.get(id);
   if (!handler) throw notFound({ group: request.info.group, resource: request.info.resource }, request.info.name);
-  const object = decodeObject(
-    request,
-    registration ? typeOf(registration) : { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' },
-  );
+  const { value: object, duplicates } = decodeStrictly(request, registration ? typeOf(registration) : TOKEN_REQUEST);
   if (registration) checkKind(object, registration);
   if (object.metadata.namespace && object.metadata.namespace !== request.info.namespace) {
     throw new ApiError(
@@ -114,7 +113,15 @@ export async function answerVirtual(
     );
   }
   const write = beginWrite(core, registration ?? serviceAccounts(core), request, 'CreateOptions');
-  const admitted = await settle(admitNew(write, object, registration ? undefined : 'token'));
+  const typed = registration ? admitFields(write, object, duplicates) : asTokenRequest(object);
+  const admitted = await settle(admitNew(write, typed, registration ? undefined : 'token'));
   const value = await handler(request.user, admitted, request.info.namespace, request.info.name);
   return { kind: 'value', code: 201, value };
+}
+
+const TOKEN_REQUEST = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest' };
+
+function asTokenRequest(object: KubeObject): KubeObject {
+  const { apiVersion, kind } = TOKEN_REQUEST;
+  return decodeTyped({ ...object, apiVersion, kind }, builtinSchema(apiVersion, kind) ?? {}).object;
 }

@@ -1,4 +1,5 @@
 import {
+  type ApiError,
   badRequest,
   builtinTypeName,
   cloneJson,
@@ -9,6 +10,7 @@ import {
   type Schema,
   zeroValuesOf,
 } from '../../machinery/index.ts';
+import { goBytes, goMicroTime, goQuantity, goTime } from './typed-scalars.ts';
 
 interface Decoding {
   kind: string;
@@ -70,26 +72,36 @@ function decoderOf(schema: Schema): Decoder {
 
 function createDecoder(schema: Schema): Decoder {
   if (schema['x-kubernetes-int-or-string']) {
-    return scalar('string', (value) => typeof value === 'number' || typeof value === 'string');
+    return scalar('int32', (value) => typeof value === 'string' || isInt32(value));
   }
+  if (schema.format === 'quantity') return textual(isAnything, goQuantity);
   switch (schema.type) {
     case 'object':
       return objectDecoder(schema);
     case 'array':
       return listDecoder(schema);
     case 'integer':
-      return scalar(schema.format ?? 'int64', Number.isInteger);
+      return schema.format === 'int32' ? scalar('int32', isInt32) : scalar('int64', isInt64);
     case 'number':
       return scalar('float64', (value) => typeof value === 'number');
     case 'boolean':
       return scalar('bool', (value) => typeof value === 'boolean');
     case 'string':
-      return scalar('string', isText);
+      return stringDecoder(schema);
     default:
       return (value) => (value === null ? undefined : cloneJson(value));
   }
 }
 
+function stringDecoder(schema: Schema): Decoder {
+  if (schema.format === 'byte') return textual(isText, goBytes, '[]uint8');
+  if (schema.format !== 'date-time') return scalar('string', isText);
+  return textual(isText, builtinTypeName(schema) === 'meta.v1.MicroTime' ? goMicroTime : goTime);
+}
+
+const isAnything = (): boolean => true;
+const isInt32 = (value: unknown): boolean => typeof value === 'number' && (value | 0) === value;
+const isInt64 = (value: unknown): boolean => Number.isInteger(value) && Math.abs(value as number) <= 2 ** 63;
 const isText = (value: unknown): boolean => typeof value === 'string';
 
 function scalar(type: string, fits: (value: unknown) => boolean): Decoder {
@@ -97,6 +109,23 @@ function scalar(type: string, fits: (value: unknown) => boolean): Decoder {
     if (fits(value)) return value;
     return value === null ? undefined : mismatch(value, type, place, key, decoding);
   };
+}
+
+/** A text that stands for something else. Go's own decoder of it says what is wrong, without saying where. */
+function textual(fits: (value: unknown) => boolean, read: (text: string) => unknown, type = 'string'): Decoder {
+  return (value, place, key, decoding) => {
+    if (value === null) return undefined;
+    if (!fits(value)) return mismatch(value, type, place, key, decoding);
+    try {
+      return read(value as string);
+    } catch (error) {
+      throw unreadable(error instanceof Error ? error.message : String(error), decoding);
+    }
+  };
+}
+
+function unreadable(why: string, { kind, version }: Decoding): ApiError {
+  return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`);
 }
 
 function listDecoder({ items }: Schema): Decoder {
@@ -184,7 +213,7 @@ function zeroOf(schema: Schema): () => unknown {
     case 'object':
       return () => ({});
     default:
-      return () => undefined;
+      return schema.format === 'quantity' ? () => '0' : () => undefined;
   }
 }
 
@@ -203,10 +232,14 @@ function fieldsTo(place: Place, key: string | number): string {
 }
 
 function mismatch(value: unknown, wanted: string, place: Place, key: string | number, decoding: Decoding): never {
-  const { kind, version } = decoding;
-  const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
-  throw badRequest(
-    `${kind} in version "${version}" cannot be handled as a ${kind}: ` +
-      `json: cannot unmarshal ${found} into Go struct field ${place.type}.${fieldsTo(place, key)} of type ${wanted}`,
-  );
+  const found = foundType(value, wanted);
+  const field = `${place.type}.${fieldsTo(place, key)}`;
+  throw unreadable(`json: cannot unmarshal ${found} into Go struct field ${field} of type ${wanted}`, decoding);
+}
+
+/** A number is shown where another number would do. */
+function foundType(value: unknown, wanted: string): string {
+  if (typeof value === 'number') return /^(int|float)/.test(wanted) ? `number ${value}` : 'number';
+  if (typeof value === 'boolean') return 'bool';
+  return Array.isArray(value) ? 'array' : typeof value;
 }
