@@ -88,7 +88,7 @@ export {
   type TypeRef,
   typeOfKind,
 } from './types/facts.ts';
-export { builtinSchema, builtinSchemaByName, builtinTypeName } from './types/schema-graph.ts';
+export { builtinSchema, builtinSchemaByName, builtinTypeName, builtinTypeNames } from './types/schema-graph.ts';
 export {
   createOutput,
   type Output,

@@ -9,7 +9,7 @@ import {
   type TypeRef,
   versionOf,
 } from '../../machinery/index.ts';
-import { describeField, describeType } from './descriptions.ts';
+import type { Descriptions } from './descriptions.ts';
 import enums from './enums.json' with { type: 'json' };
 import type { JsonSchema, OpenApiVersion } from './json-schema.ts';
 import { EVERYWHERE } from './registered-versions.ts';
@@ -53,13 +53,18 @@ function union(discriminator: string, fields: Record<string, string>): JsonSchem
   return { discriminator, 'fields-to-discriminateBy': fields };
 }
 
-/** How a type's definition refers to another type, which will be defined too. */
-export type Refer = (type: string) => JsonSchema;
+/** What the definitions of one document have in common. */
+export interface Context {
+  readonly version: OpenApiVersion;
+  readonly descriptions: Descriptions;
+  /** A reference to another type, which will be defined too. */
+  refer(type: string): JsonSchema;
+}
 
-/** The definition of a type of the built-in table, or undefined for one that it lacks. */
-export function builtInType(type: string, version: OpenApiVersion, refer: Refer): JsonSchema | undefined {
-  const description = describeType(type);
-  const special = SPECIAL[version][type];
+/** The definition of a type of the built-in table. */
+export function builtInType(type: string, context: Context): JsonSchema {
+  const description = context.descriptions.type(type);
+  const special = SPECIAL[context.version][type];
   if (special) return { description, ...special };
   const fields = fieldsOf(type);
   if (!fields) {
@@ -67,7 +72,7 @@ export function builtInType(type: string, version: OpenApiVersion, refer: Refer)
     return { description, ...(jsonType ? { type: jsonType } : {}), ...(format ? { format } : {}) };
   }
   const required = fields.filter((field) => field.required).map(({ name }) => name);
-  const properties = fields.map((field) => [field.name, fieldSchema(type, field, version, refer)]);
+  const properties = fields.map((field) => [field.name, fieldSchema(type, field, context)]);
   const unions = UNIONS.get(type);
   return {
     description,
@@ -93,20 +98,20 @@ function gvk(apiVersion: string, kind: string): object {
   return { group: groupOf(apiVersion), version: versionOf(apiVersion), kind };
 }
 
-function fieldSchema(type: string, field: FieldFacts, version: OpenApiVersion, refer: Refer): JsonSchema {
-  const description = describeField(type, field.name);
+function fieldSchema(type: string, field: FieldFacts, context: Context): JsonSchema {
+  const description = context.descriptions.field(type, field.name);
   const isPresent = !field.pointer && (field.type.of === 'type' || (!field.omitempty && !isTypeMeta(type, field.name)));
   const { listType, listMapKeys, mapType, patchStrategy, patchMergeKey } = field;
   const additions: JsonSchema = {
     ...(description === undefined ? {} : { description }),
-    ...(field.default === undefined || version === 'v2' ? {} : { default: field.default }),
+    ...(field.default === undefined || context.version === 'v2' ? {} : { default: field.default }),
     ...(listType ? { 'x-kubernetes-list-type': listType } : {}),
     ...(listMapKeys ? { 'x-kubernetes-list-map-keys': listMapKeys } : {}),
     ...(mapType ? { 'x-kubernetes-map-type': mapType } : {}),
     ...(patchStrategy ? { 'x-kubernetes-patch-strategy': patchStrategy } : {}),
     ...(patchMergeKey ? { 'x-kubernetes-patch-merge-key': patchMergeKey } : {}),
   };
-  return valueSchema(field.type, additions, isPresent, allowed.get(`${type}.${field.name}`), version, refer);
+  return valueSchema(field.type, additions, isPresent, allowed.get(`${type}.${field.name}`), context);
 }
 
 /**
@@ -118,17 +123,17 @@ function valueSchema(
   additions: JsonSchema,
   isPresent: boolean,
   values: readonly string[] | undefined,
-  version: OpenApiVersion,
-  refer: Refer,
+  context: Context,
 ): JsonSchema {
-  const inner = (items: TypeRef): JsonSchema => valueSchema(items, {}, true, values, version, refer);
+  const { version } = context;
+  const inner = (items: TypeRef): JsonSchema => valueSchema(items, {}, true, values, context);
   if (ref.of === 'list') return { type: 'array', items: inner(ref.items), ...additions };
   if (ref.of === 'map') return { type: 'object', additionalProperties: inner(ref.items), ...additions };
   const zero = isPresent && version === 'v3' ? zeroOf(ref) : {};
   if (ref.of === 'scalar')
     return { ...SCALARS[ref.scalar], ...zero, ...(values ? { enum: values } : {}), ...additions };
   const all = { ...zero, ...additions };
-  const bare = refer(ref.name);
+  const bare = context.refer(ref.name);
   if (Object.keys(all).length === 0) return bare;
   return version === 'v2' ? { ...bare, ...all } : { allOf: [bare], ...all };
 }

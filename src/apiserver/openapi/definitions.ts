@@ -1,7 +1,7 @@
 import { builtinSchemaByName, builtinTypeName, qualifiedTypeName, type Schema } from '../../machinery/index.ts';
 import type { ServedResource } from '../contracts.ts';
 import { builtInType } from './built-in-types.ts';
-import { describeField } from './descriptions.ts';
+import { describeCommonField, loadDescriptions } from './descriptions.ts';
 import type { JsonSchema, OpenApiVersion } from './json-schema.ts';
 import { customSchemaName, operationsOf } from './operations.ts';
 import { simplified } from './simplify.ts';
@@ -59,6 +59,7 @@ function createWriter(version: OpenApiVersion): Writer {
     queued.add(type);
     return referenceTo(type, version);
   };
+  const context = { version, descriptions: loadDescriptions(), refer: reference };
   const render = (schema: Schema, description?: string): JsonSchema => {
     const type = builtinTypeName(schema);
     const text = description === undefined ? {} : { description };
@@ -69,8 +70,7 @@ function createWriter(version: OpenApiVersion): Writer {
     return version === 'v2' ? { ...bare, ...text, ...additions } : { allOf: [bare], ...text, ...additions };
   };
   const define = (type: string): void => {
-    const schema = builtInType(type, version, reference);
-    if (schema) definitions.set(qualifiedTypeName(type), schema);
+    definitions.set(qualifiedTypeName(type), builtInType(type, context));
   };
 
   return {
@@ -84,7 +84,7 @@ function createWriter(version: OpenApiVersion): Writer {
       const properties = Object.entries(schema.properties ?? {}).map(([field, inner]) => {
         const metadata = field === 'metadata' ? builtinSchemaByName('meta.v1.ObjectMeta') : undefined;
         // What a custom kind's own fields mean is for its author to say.
-        const common = COMMON_FIELDS.has(field) ? describeField('', field) : undefined;
+        const common = COMMON_FIELDS.has(field) ? describeCommonField(field) : undefined;
         return [field, render(metadata ?? inner, inner.description ?? common)];
       });
       definitions.set(name, {
@@ -151,9 +151,9 @@ function customList(
     type: 'object',
     required: ['items'],
     properties: {
-      apiVersion: { type: 'string', description: describeField('', 'apiVersion') },
+      apiVersion: { type: 'string', description: describeCommonField('apiVersion') },
       items: { type: 'array', items: { $ref: REFERENCE[version] + name } },
-      kind: { type: 'string', description: describeField('', 'kind') },
+      kind: { type: 'string', description: describeCommonField('kind') },
       metadata: reference('meta.v1.ListMeta'),
     },
     'x-kubernetes-group-version-kind': [{ group, version: resource.version, kind: `${kind}List` }],

@@ -73,6 +73,11 @@ export function fieldsOf(type: string): readonly FieldFacts[] | undefined {
   return fields;
 }
 
+/** The names of all types of the table. */
+export function typeNames(): IterableIterator<string> {
+  return lines.keys();
+}
+
 /** True for a type that server-side apply takes as a whole (x-kubernetes-map-type: atomic). */
 export function isAtomicType(type: string): boolean {
   return atomicTypes.has(type);

@@ -1,5 +1,5 @@
 import type { Schema } from '../schema.ts';
-import { type FieldFacts, fieldsOf, isAtomicType, type Scalar, type TypeRef, typeOfKind } from './facts.ts';
+import { type FieldFacts, fieldsOf, isAtomicType, type Scalar, type TypeRef, typeNames, typeOfKind } from './facts.ts';
 
 const SCALAR_SCHEMAS: Record<Scalar, Schema> = {
   string: { type: 'string' },
@@ -45,6 +45,11 @@ export function builtinSchema(apiVersion: string, kind: string): Schema | undefi
 /** The schema of a type by its name in the table: 'core.v1.PodSpec', 'meta.v1.ObjectMeta'. */
 export function builtinSchemaByName(type: string): Schema | undefined {
   return fieldsOf(type) || SPECIAL.has(type) ? schemaOfType(type) : undefined;
+}
+
+/** The names of all types that builtinSchemaByName knows. */
+export function builtinTypeNames(): readonly string[] {
+  return [...typeNames(), ...SPECIAL.keys()];
 }
 
 /** The table's name of the type that a schema of builtinSchema's graph describes: 'core.v1.PodSpec'. */
