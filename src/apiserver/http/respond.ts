@@ -4,6 +4,7 @@ import { ApiError } from '../../machinery/index.ts';
 import { listHead } from '../rest/envelope.ts';
 import type { Outcome } from '../rest/request.ts';
 import { joined, stream } from './blocks.ts';
+import { indented } from './indented.ts';
 import { type Negotiated, negotiate, type Shape } from './negotiate.ts';
 import { PROTOBUF, protobufEntry, protobufList, protobufOf } from './protobuf.ts';
 import {
@@ -36,17 +37,17 @@ export async function respond(
   if (outcome.kind === 'value') return sendValue(response, outcome.code, outcome.value, format, indent);
   if (format === 'protobuf') return sendProtobuf(response, outcome, shape, version);
   if (format === 'yaml' && shape === 'object') return sendYaml(response, outcome);
-  if (format === 'yaml' || indent) {
+  if (format === 'yaml') {
     const text = joined([...piecesOf(outcome, rendering)]).toString('utf8');
     return sendValue(response, outcome.kind === 'entry' ? outcome.code : 200, JSON.parse(text), format, indent);
   }
+  const pieces = indent ? indented(piecesOf(outcome, rendering)) : piecesOf(outcome, rendering);
   if (outcome.kind === 'entry') {
     const { entry, code } = outcome;
-    const bytes = shape === 'object' ? entry.bytes : joined([...piecesOf(outcome, rendering)]);
-    return sendBytes(response, code, JSON_TYPE, bytes);
+    return sendBytes(response, code, JSON_TYPE, shape === 'object' && !indent ? entry.bytes : joined([...pieces]));
   }
   response.writeHead(200, { 'content-type': JSON_TYPE });
-  return stream(response, piecesOf(outcome, rendering));
+  return stream(response, pieces);
 }
 
 /** The JSON of an answer, in pieces. */

@@ -69,6 +69,33 @@ function createFrames(registration: Registration, negotiated: Negotiated, includ
   };
 }
 
+interface Batch {
+  frames: readonly Buffer[];
+  bytes: Buffer;
+}
+
+/** The batches that were put together last, by their first frame. */
+const batches = new Map<Buffer, Batch>();
+const MAX_BATCHES = 16;
+/** Larger ones, in bytes, are not kept. */
+const MAX_BATCH_SIZE = 1024 * 1024;
+
+/** Frames as one buffer. Watchers of the same objects are told of the same changes one after another: they share it. */
+function batchOf(frames: readonly Buffer[]): Buffer {
+  const [first] = frames;
+  if (first && frames.length === 1) return first;
+  const known = first && batches.get(first);
+  if (known?.frames.length === frames.length && known.frames.every((frame, index) => frame === frames[index])) {
+    return known.bytes;
+  }
+  const bytes = Buffer.concat(frames);
+  if (first && bytes.length <= MAX_BATCH_SIZE) {
+    if (batches.size >= MAX_BATCHES) batches.clear();
+    batches.set(first, { frames, bytes });
+  }
+  return bytes;
+}
+
 /**
  * Streams a watch until it times out, the client goes, the server stops, its resource is served no more, or the watcher
  * falls off the ring.
@@ -110,9 +137,7 @@ export async function streamWatch(
       const items = watch.pull(BATCH);
       if (bookmarkDue && !watch.behind) items.push(watch.bookmark());
       if (!watch.behind) bookmarkDue = false;
-      if (items.length > 0 && !response.write(Buffer.concat(items.map(frameOf)))) {
-        await drained(response, over.signal);
-      }
+      if (items.length > 0 && !response.write(batchOf(items.map(frameOf)))) await drained(response, over.signal);
       if (over.signal.aborted) break;
       if (watch.behind) {
         // Lets other watchers and requests have their turn.
