@@ -16,7 +16,8 @@ const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io';
 
 const perSecond = (rate: number): string => `${Math.round(rate).toLocaleString('en')}/s`;
 const ms = (time: number): string => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`;
-const cpu = ({ cpu: each }: MeasuredLoad): string => (Number.isNaN(each) ? '' : `, ${each.toFixed(2)} ms CPU each`);
+const cpu = ({ cpu: each }: MeasuredLoad): string =>
+  Number.isNaN(each) ? '' : `, ${each.toFixed(each < 0.1 ? 4 : 2)} ms CPU each`;
 
 const post = (path: string, object: object): Call => ({ method: 'POST', path, body: JSON.stringify(object) });
 const get = (path: string, accept?: string): Call => ({ method: 'GET', path, ...(accept ? { accept } : {}) });

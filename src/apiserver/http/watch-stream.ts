@@ -7,6 +7,7 @@ import type { Outcome } from '../rest/request.ts';
 import { joined } from './blocks.ts';
 import { drained } from './drained.ts';
 import type { Negotiated } from './negotiate.ts';
+import { createPace } from './pace.ts';
 import { PROTOBUF_WATCH, protobufEntry, protobufEvent, protobufOf } from './protobuf.ts';
 import { type IncludeObject, type Piece, partialMetadata, tableHead, tableOf } from './shapes.ts';
 
@@ -69,6 +70,8 @@ function createFrames(registration: Registration, negotiated: Negotiated, includ
   };
 }
 
+const soon = createPace();
+
 interface Batch {
   frames: readonly Buffer[];
   bytes: Buffer;
@@ -128,7 +131,8 @@ export async function streamWatch(
   }, BOOKMARK_INTERVAL);
   response.on('close', end);
   stopped.addEventListener('abort', end);
-  watch.onReady(() => wake());
+  const ready = (): void => wake();
+  watch.onReady(() => soon(ready));
   const protobuf = negotiated.format === 'protobuf';
   response.writeHead(200, { 'content-type': protobuf ? PROTOBUF_WATCH : 'application/json' });
   response.flushHeaders();
