@@ -38,9 +38,12 @@ interface Issue {
 
 function reportOf({ problem, position }: Issue, expression: string): string {
   const before = expression.slice(0, position).split('\n');
-  const column = [...(before.at(-1) ?? '')].length;
   const line = expression.split('\n')[before.length - 1] ?? '';
-  return `ERROR: <input>:${before.length}:${column + 1}: ${problem}\n | ${line}\n | ${'.'.repeat(column)}^`;
+  const ahead = [...(before.at(-1) ?? '')];
+  const isWide = (character: string | undefined) => character !== undefined && character > '\u007f';
+  const dots = ahead.map((character) => (isWide(character) ? '．' : '.')).join('');
+  const mark = isWide([...line][ahead.length]) ? '＾' : '^';
+  return `ERROR: <input>:${before.length}:${ahead.length + 1}: ${problem}\n | ${line}\n | ${dots}${mark}`;
 }
 
 /** A field, list element or variable that does not exist (yet): the value may appear later. */

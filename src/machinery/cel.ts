@@ -6,7 +6,7 @@ import { type CelLibrary, functionsOf, namespacesOf } from './cel/library.ts';
 import { parseCel } from './cel/parse.ts';
 import type { CelFunctions } from './cel/signature.ts';
 import { type Expr, referencesIn } from './cel/syntax.ts';
-import { type CelType, celType, type ObjectType } from './cel/type.ts';
+import { type CelType, celType, formatType, type ObjectType } from './cel/type.ts';
 import { fromCel, toCel } from './cel/value.ts';
 import { CelError, CelMissingError, nearest } from './cel-error.ts';
 import type { Fields } from './object.ts';
@@ -82,12 +82,16 @@ export function compileCel(source: string, options: CelOptions = {}): CelProgram
     const problem = `the expression is ${source.length} characters long, more than ${MAX_LENGTH}`;
     throw new CelError(problem, { expression: source, position: 0 });
   }
-  const root = parseCel(source);
+  const root = parseCel(source, options.library === 'kro');
   const variables = variablesOf(options.variables);
   const scope = scopeOf(options, variables);
   const issues = checkCel(root, scope);
   if (issues.length > 0) throw errorOf(source, issues, variables, scope);
   const type = root.type ?? celType.dyn;
+  if (options.result && type.kind !== options.result.kind && type.kind !== 'dyn') {
+    const problem = `cel expression must evaluate to a ${formatType(options.result)}`;
+    throw new CelError(problem, { expression: source, position: 0 });
+  }
   const { evaluate, slots } = compileExpr(root, scope.struct);
 
   function value(given: Fields, budget?: CelBudget): unknown {

@@ -1,6 +1,6 @@
 import type { StatusCause } from './status.ts';
 
-/** How kube-apiserver prints a bad value: strings quoted, other values as JSON. */
+/** How kube-apiserver prints a bad value: strings quoted, other values as JSON that is safe inside of HTML. */
 function printed(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   // Go's JSON keeps these out of HTML.

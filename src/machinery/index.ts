@@ -53,6 +53,7 @@ export { cachedRe2 } from './re2.ts';
 export { RegexSyntaxError } from './re2-parse.ts';
 export * from './resource.ts';
 export * from './schema.ts';
+export { type SchemaField, schemaFieldAt } from './schema-path.ts';
 export {
   type LabelSelector,
   type LabelSelectorSpec,
@@ -64,6 +65,7 @@ export { applyStrategicPatch } from './strategic.ts';
 export { checkStructural } from './structural-check.ts';
 export { applySchemaDefaults } from './structural-default.ts';
 export { pruneUnknown, strictDecodingError } from './structural-prune.ts';
+export { type CompiledRule, compilation, compileRule, markResourceRoot } from './structural-rules.ts';
 export { type ValidateOptions, validateSchema } from './structural-validate.ts';
 export { compareText } from './text.ts';
 export { timestamp } from './time.ts';

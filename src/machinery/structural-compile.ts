@@ -32,7 +32,7 @@ function compileSchema(schema: Schema): Check {
   return (value, at) => {
     let passed = 1;
     const before = at.errors.length;
-    if (rules) at.rules.push(() => rules(value, at.old, at.path));
+    if (rules) at.rules.push((budget) => rules(value, at.old, at.rulePath ?? at.path, budget));
     for (const check of value === null ? nullChecks : checks) passed += check(value, at);
     const failed = at.errors.length > before;
     if (failed && at.old !== undefined && equalJson(value, at.old)) at.errors.length = before;
@@ -157,6 +157,7 @@ function arrayCheck(schema: Schema): Check | undefined {
       for (let i = 0; i < value.length; i++) {
         passed += item(value[i], {
           path: `${at.path}[${i}]`,
+          ...(at.rulePath === undefined ? {} : { rulePath: `${at.rulePath}[${i}]` }),
           old: oldItem?.(value[i]),
           errors: at.errors,
           rules: at.rules,
@@ -198,6 +199,7 @@ function objectCheck(schema: Schema): Check | undefined {
   const { required = [], minProperties, maxProperties } = schema;
   const embedded = schema['x-kubernetes-embedded-resource'] === true;
   const fields = fieldChecks(schema);
+  const isMap = typeof schema.additionalProperties === 'object';
   return (value, at) => {
     if (!isFields(value)) return 0;
     const keys = Object.keys(value);
@@ -215,7 +217,7 @@ function objectCheck(schema: Schema): Check | undefined {
     const old = isFields(at.old) ? at.old : undefined;
     for (const key of keys) {
       const check = fields(key);
-      if (check !== undefined) passed += check(value[key], inside(at, key, old));
+      if (check !== undefined) passed += check(value[key], inside(at, key, old, isMap));
     }
     for (const key of required) {
       if (!Object.hasOwn(value, key)) at.errors.push(requiredValue(fieldPath(at.path, key)));
@@ -226,9 +228,13 @@ function objectCheck(schema: Schema): Check | undefined {
 
 const fieldPath = (path: string, key: string): string => (path === '' ? key : `${path}.${key}`);
 
-function inside(at: At, key: string, old: Fields | undefined): At {
+function inside(at: At, key: string, old: Fields | undefined, isMap: boolean): At {
   const before = old !== undefined && Object.hasOwn(old, key) ? old[key] : undefined;
-  return { path: fieldPath(at.path, key), old: before, errors: at.errors, rules: at.rules };
+  const within: At = { path: fieldPath(at.path, key), old: before, errors: at.errors, rules: at.rules };
+  const ruled = at.rulePath ?? at.path;
+  if (isMap) within.rulePath = `${ruled}[${key}]`;
+  else if (at.rulePath !== undefined) within.rulePath = fieldPath(ruled, key);
+  return within;
 }
 
 /** The check of a field by its name; undefined for a field that anything may be in. */

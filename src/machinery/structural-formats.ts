@@ -29,9 +29,6 @@ const checks: Record<string, (value: string) => boolean> = {
   date: isDate,
   duration: isDuration,
   datetime: isDateTime,
-  k8sshortname: (value) => value.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(value),
-  k8slongname: (value) =>
-    value.length <= 253 && value.split('.').every((part) => /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(part)),
 };
 
 /** The check of a format ('date-time' and 'datetime' are the same), or undefined for a format that is not enforced. */

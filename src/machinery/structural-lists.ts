@@ -45,6 +45,6 @@ function mapDuplicates(items: readonly unknown[], keys: readonly string[], path:
 /** The key fields that an item of a list of type map has. */
 export function listKeysOf(item: unknown, keys: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
-    keys.flatMap((key) => (isFields(item) && Object.hasOwn(item, key) ? [[key, item[key]] as const] : [])),
+    keys.toSorted().flatMap((key) => (isFields(item) && Object.hasOwn(item, key) ? [[key, item[key]] as const] : [])),
   );
 }

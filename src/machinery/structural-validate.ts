@@ -1,6 +1,9 @@
+import type { CelBudget } from './cel/budget.ts';
+import { invalidValue } from './field-error.ts';
 import type { Schema } from './schema.ts';
 import type { StatusCause } from './status.ts';
 import { compiledSchema } from './structural-compile.ts';
+import { RULE_BUDGET } from './structural-rules.ts';
 
 export interface ValidateOptions {
   /** The object as it is stored: parts that did not change are not held against newer rules (KEP-4008). */
@@ -15,7 +18,47 @@ export interface ValidateOptions {
  */
 export function validateSchema(value: unknown, schema: Schema, options: ValidateOptions = {}): StatusCause[] {
   const errors: StatusCause[] = [];
-  const rules: (() => StatusCause[])[] = [];
+  const rules: ((budget: CelBudget) => StatusCause[])[] = [];
   compiledSchema(schema)(value, { path: options.path ?? '', old: options.old, errors, rules });
-  return errors.length > 0 ? errors : rules.flatMap((rule) => rule());
+  if (errors.some(({ reason }) => blocking.has(reason ?? ''))) {
+    return hasRules(schema) ? [...errors, NOT_CHECKED] : errors;
+  }
+  const budget = { left: RULE_BUDGET };
+  return [...errors, ...rules.flatMap((rule) => rule(budget))];
+}
+
+/** Errors after which rules cannot rely on what the schema says. */
+const blocking = new Set([
+  'FieldValueNotSupported',
+  'FieldValueRequired',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueTypeInvalid',
+]);
+
+const NOT_CHECKED = invalidValue(
+  '<nil>',
+  undefined,
+  'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
+);
+
+const ruled = new WeakMap<Schema, boolean>();
+
+/** Whether a schema has rules anywhere that values can reach. */
+function hasRules(schema: Schema, within: ReadonlySet<Schema> = new Set()): boolean {
+  const known = ruled.get(schema);
+  if (known !== undefined) return known;
+  if (within.has(schema)) return false;
+  const path = new Set(within).add(schema);
+  const { items, additionalProperties, properties = {} } = schema;
+  const inner = [
+    items,
+    typeof additionalProperties === 'object' ? additionalProperties : undefined,
+    ...Object.values(properties),
+  ];
+  const found =
+    (schema['x-kubernetes-validations']?.length ?? 0) > 0 ||
+    inner.some((each) => each !== undefined && hasRules(each, path));
+  ruled.set(schema, found);
+  return found;
 }

@@ -104,26 +104,19 @@ describe('crdStrategy', () => {
     [
       'a schema that is not structural',
       withSchema({ type: 'object', properties: { spec: {} } }),
-      'spec.versions[0].schema.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields',
+      'spec.validation.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields',
     ],
     [
       'a default that its schema refuses',
       withSchema({ type: 'object', properties: { size: { type: 'integer', default: 'big' } } }),
-      'spec.versions[0].schema.openAPIV3Schema.properties[size].default: Invalid value: "string": spec.versions[0].schema.openAPIV3Schema.properties[size].default in body must be of type integer: "string"',
+      'spec.validation.openAPIV3Schema.properties[size].default: Invalid value: "string": spec.validation.openAPIV3Schema.properties[size].default in body must be of type integer: "string"',
     ],
     [
       'a printer column of no known type',
       widget((_spec, version) => {
         version['additionalPrinterColumns'] = [{ name: 'Size', type: 'size', jsonPath: '.spec.size' }];
       }),
-      'spec.versions[0].additionalPrinterColumns[0].type: Invalid value: "size": must be one of boolean,date,integer,number,string',
-    ],
-    [
-      'conversion by webhook',
-      widget((spec) => {
-        spec['conversion'] = { strategy: 'Webhook' };
-      }),
-      'spec.conversion.strategy: Invalid value: "Webhook": conversion by webhook is not supported by this API server yet: use None, or serve one version',
+      'spec.additionalPrinterColumns[0].type: Invalid value: "size": must be one of boolean,date,integer,number,string',
     ],
     [
       'a rule that does not compile',
@@ -161,17 +154,7 @@ describe('crdStrategy', () => {
     let schema: Schema = { type: 'string' };
     for (let i = 0; i < 5000; i++) schema = { type: 'object', properties: { a: schema } };
     expect(errorsOf(withSchema(schema))).toEqual([
-      'spec.versions[0].schema.openAPIV3Schema: Forbidden: must not nest deeper than 500 levels',
-    ]);
-  });
-
-  it('accepts rules that only this evaluator lacks the means for, and says that they are not enforced', () => {
-    const rules = [{ rule: 'self == oldSelf', optionalOldSelf: true }, { rule: 'self.later()' }];
-    const crd = withSchema({ type: 'object', properties: {}, 'x-kubernetes-validations': rules });
-    expect(errorsOf(crd)).toEqual([]);
-    expect(crdStrategy.warnings?.(crd, undefined)).toEqual([
-      'x-kubernetes-validations rule is stored but not enforced: optionalOldSelf is not supported yet',
-      expect.stringContaining('x-kubernetes-validations rule is stored but not enforced: unknown function "later"'),
+      'spec.validation.openAPIV3Schema: Forbidden: must not nest deeper than 500 levels',
     ]);
   });
 

@@ -8,8 +8,22 @@ export interface DefinitionSpec {
   scope?: string;
   names?: DefinitionNames;
   versions?: DefinitionVersion[];
-  conversion?: { strategy?: string; webhook?: unknown };
+  conversion?: DefinitionConversion;
   preserveUnknownFields?: boolean;
+}
+
+/** How objects get from one version to another. */
+export interface DefinitionConversion {
+  strategy?: string;
+  webhook?: { clientConfig?: WebhookClientConfig; conversionReviewVersions?: string[] };
+}
+
+/** Where a webhook is. */
+export interface WebhookClientConfig {
+  url?: string;
+  service?: { name?: string; namespace?: string; port?: number; path?: string };
+  /** PEM in base64. */
+  caBundle?: string;
 }
 
 export interface DefinitionNames {

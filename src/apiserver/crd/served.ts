@@ -1,6 +1,7 @@
 import {
   builtinSchemaByName,
   type KubeObject,
+  markResourceRoot,
   type Schema,
   type SubresourceInfo,
   type Verb,
@@ -72,7 +73,7 @@ function servedVersion(crd: CustomResourceDefinition, version: DefinitionVersion
       : {}),
     ...(warning === undefined ? {} : { deprecationWarning: warning }),
     get schema() {
-      schema ??= objectSchema(version.schema?.openAPIV3Schema);
+      schema ??= markResourceRoot(objectSchema(version.schema?.openAPIV3Schema));
       return schema;
     },
     get printer() {

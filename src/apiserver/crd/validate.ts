@@ -3,12 +3,15 @@ import {
   compileJsonPath,
   dns1035LabelErrors,
   dnsSubdomainErrors,
+  duplicateValue,
   equalJson,
-  forbiddenValue,
   invalidValue,
   JsonPathError,
   requiredValue,
+  type SchemaField,
   type StatusCause,
+  schemaFieldAt,
+  tooMany,
   unsupportedValue,
 } from '../../machinery/index.ts';
 import type {
@@ -20,6 +23,7 @@ import type {
   DefinitionVersion,
 } from './definition.ts';
 import { validateApproval } from './validate-approval.ts';
+import { validateConversion } from './validate-conversion.ts';
 import { validateRootSchema } from './validate-schema.ts';
 
 /** The errors of a CRD, or of a change to one, as apiextensions-apiserver words them. */
@@ -36,10 +40,10 @@ export function validateDefinition(
   errors.push(
     ...validateGroup(spec),
     ...validateApproval(crd, old),
-    ...validateVersions(spec),
+    ...validateVersions(spec, old?.spec),
     ...validateNames(spec.names ?? {}),
   );
-  errors.push(...validateConversion(spec));
+  errors.push(...validateConversion(spec.conversion));
   if (spec.preserveUnknownFields) {
     const hint = 'set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead';
     errors.push(invalidValue('spec.preserveUnknownFields', true, `cannot set to true, ${hint}`));
@@ -67,9 +71,35 @@ function validateGroup(spec: DefinitionSpec): StatusCause[] {
   return errors;
 }
 
-function validateVersions(spec: DefinitionSpec): StatusCause[] {
+/** What kube-apiserver keeps once for all versions, when it is the same in all: where its errors are then. */
+const hoisted = {
+  schema: 'spec.validation',
+  subresources: 'spec.subresources',
+  additionalPrinterColumns: 'spec.additionalPrinterColumns',
+  selectableFields: 'spec.selectableFields',
+} as const;
+
+type Part = keyof typeof hoisted;
+
+/** The path of each part of a version; undefined for one that the first version speaks for. */
+type PathOf = (part: Part) => string | undefined;
+
+function pathsOf(versions: readonly DefinitionVersion[], i: number): PathOf {
+  return (part) => {
+    const shared = versions.every((version) => version[part] && equalJson(version[part], versions[0]?.[part]));
+    const own = `spec.versions[${i}].${part}`;
+    // A schema that is missing has no place of its own.
+    if (!shared || (part === 'schema' && !versions[0]?.schema?.openAPIV3Schema)) return own;
+    return i === 0 ? hoisted[part] : undefined;
+  };
+}
+
+function validateVersions(spec: DefinitionSpec, old: DefinitionSpec | undefined): StatusCause[] {
   const versions = spec.versions ?? [];
-  const errors = versions.flatMap((version, i) => validateVersion(version, `spec.versions[${i}]`));
+  const errors = versions.flatMap((version, i) => {
+    const before = old?.versions?.find(({ name }) => name === version.name);
+    return validateVersion(version, `spec.versions[${i}]`, pathsOf(versions, i), before);
+  });
   if (new Set(versions.map((version) => version.name)).size < versions.length) {
     errors.push(invalidValue('spec.versions', versions, 'must contain unique version names'));
   }
@@ -79,20 +109,33 @@ function validateVersions(spec: DefinitionSpec): StatusCause[] {
   return errors;
 }
 
-function validateVersion(version: DefinitionVersion, path: string): StatusCause[] {
+function validateVersion(
+  version: DefinitionVersion,
+  path: string,
+  pathOf: PathOf,
+  before: DefinitionVersion | undefined,
+): StatusCause[] {
   const errors: StatusCause[] = [];
   const wrong = dns1035LabelErrors(version.name ?? '');
   if (wrong.length > 0) errors.push(invalidValue(`${path}.name`, version.name ?? '', wrong.join(',')));
   if (version.deprecationWarning !== undefined) errors.push(...validateDeprecation(version, path));
   const schema = version.schema?.openAPIV3Schema;
-  const schemaPath = `${path}.schema.openAPIV3Schema`;
-  if (schema === undefined) errors.push(requiredValue(schemaPath));
-  else errors.push(...validateRootSchema(schema, schemaPath, version.subresources?.status !== undefined));
-  if (version.subresources?.scale) errors.push(...validateScale(version.subresources.scale, `${path}.subresources`));
+  const at = pathOf('schema');
+  if (schema === undefined) errors.push(requiredValue(`${path}.schema.openAPIV3Schema`));
+  // What was accepted before, perhaps by a less strict server, stays so until it is changed.
+  else if (at && !equalJson(schema, before?.schema?.openAPIV3Schema)) {
+    errors.push(...validateRootSchema(schema, `${at}.openAPIV3Schema`, version.subresources?.status !== undefined));
+  }
+  const subresources = pathOf('subresources');
+  if (version.subresources?.scale && subresources) {
+    errors.push(...validateScale(version.subresources.scale, subresources));
+  }
+  const columns = pathOf('additionalPrinterColumns');
   version.additionalPrinterColumns?.forEach((column, i) => {
-    errors.push(...validateColumn(column, `${path}.additionalPrinterColumns[${i}]`));
+    if (columns) errors.push(...validateColumn(column, `${columns}[${i}]`));
   });
-  return [...errors, ...validateSelectableFields(version, `${path}.selectableFields`)];
+  const fields = pathOf('selectableFields');
+  return fields ? [...errors, ...validateSelectableFields(version, fields)] : errors;
 }
 
 function validateDeprecation(version: DefinitionVersion, path: string): StatusCause[] {
@@ -160,36 +203,28 @@ function parseErrors(jsonPath: string, path: string): StatusCause[] {
 const maxSelectableFields = 8;
 
 function validateSelectableFields(version: DefinitionVersion, path: string): StatusCause[] {
-  const fields = version.selectableFields ?? [];
   const seen = new Set<string>();
-  const errors = fields.flatMap((field, i) => {
-    const jsonPath = field.jsonPath ?? '';
+  const errors = (version.selectableFields ?? []).flatMap(({ jsonPath = '' }, i) => {
     const at = `${path}[${i}].jsonPath`;
     if (jsonPath === '') return [requiredValue(at)];
-    if (seen.has(jsonPath))
-      return [{ reason: 'FieldValueDuplicate', message: `Duplicate value: "${jsonPath}"`, field: at }];
-    seen.add(jsonPath);
-    return selectableErrors(version, jsonPath, at);
+    const field = schemaFieldAt(jsonPath, version.schema?.openAPIV3Schema ?? {}, false);
+    if (typeof field === 'string') return [invalidValue(at, jsonPath, `is an invalid path: ${field}`)];
+    const repeated = seen.has(field.path) ? [duplicateValue(at, jsonPath)] : [];
+    seen.add(field.path);
+    return [...selectableErrors(field, jsonPath, at), ...repeated];
   });
-  if (fields.length <= maxSelectableFields) return errors;
-  const message = `Too many: ${fields.length}: must have at most ${maxSelectableFields} items`;
-  return [...errors, { reason: 'FieldValueTooMany', message, field: path }];
+  return seen.size <= maxSelectableFields ? errors : [...errors, tooMany(path, seen.size, maxSelectableFields)];
 }
 
-function selectableErrors(version: DefinitionVersion, jsonPath: string, at: string): StatusCause[] {
-  if (!/^(\.[^.[\]]+)+$/.test(jsonPath)) return [invalidValue(at, jsonPath, 'is an invalid path')];
-  const steps = jsonPath.slice(1).split('.');
-  if (steps[0] === 'metadata') return [invalidValue(at, jsonPath, 'must not point to fields in metadata')];
-  let schema = version.schema?.openAPIV3Schema;
-  for (const step of steps) {
-    schema = schema?.properties && Object.hasOwn(schema.properties, step) ? schema.properties[step] : undefined;
+function selectableErrors({ path, schema }: SchemaField, jsonPath: string, at: string): StatusCause[] {
+  const errors: StatusCause[] = [];
+  if (path.split(/[.[]/)[0] === 'metadata') {
+    errors.push(invalidValue(at, jsonPath, 'must not point to fields in metadata'));
   }
-  if (schema === undefined) return [invalidValue(at, jsonPath, 'is an invalid path')];
-  const simple = schema.type === 'string' || schema.type === 'boolean' || schema.type === 'integer';
-  if (simple) return [];
+  if (schema.type === 'string' || schema.type === 'boolean' || schema.type === 'integer') return errors;
   const reason =
     'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.';
-  return [invalidValue(at, jsonPath, reason)];
+  return [...errors, invalidValue(at, jsonPath, reason)];
 }
 
 function validateNames(names: DefinitionNames): StatusCause[] {
@@ -218,25 +253,12 @@ function validateNames(names: DefinitionNames): StatusCause[] {
   return errors;
 }
 
-function validateConversion(spec: DefinitionSpec): StatusCause[] {
-  const { strategy = '', webhook } = spec.conversion ?? { strategy: 'None' };
-  const at = 'spec.conversion';
-  const known = ['None', 'Webhook'];
-  if (strategy === '') return [requiredValue(`${at}.strategy`)];
-  if (!known.includes(strategy)) return [unsupportedValue(`${at}.strategy`, strategy, known)];
-  if (strategy === 'Webhook') {
-    const reason = 'conversion by webhook is not supported by this API server yet: use None, or serve one version';
-    return [invalidValue(`${at}.strategy`, strategy, reason)];
-  }
-  if (webhook === undefined) return [];
-  return [forbiddenValue(`${at}.webhookClientConfig`, 'should not be set when strategy is not set to Webhook')];
-}
-
 function validateStoredVersions(crd: CustomResourceDefinition): StatusCause[] {
   const stored = crd.status?.storedVersions ?? [];
   const at = 'status.storedVersions';
   const versions = crd.spec?.versions ?? [];
-  if (stored.length === 0) return [invalidValue(at, stored, 'must have at least one stored version')];
+  if (stored.length === 0)
+    return [invalidValue(at, crd.status?.storedVersions, 'must have at least one stored version')];
   const names = new Set(versions.map((version) => version.name));
   return stored.flatMap((name, i) => {
     if (names.has(name)) return [];

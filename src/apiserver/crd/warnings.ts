@@ -1,15 +1,14 @@
 import type { Schema } from '../../machinery/index.ts';
 import type { CustomResourceDefinition } from './definition.ts';
-import { unenforcedReason } from './validate-rules.ts';
 import { allSchemas } from './walk.ts';
 
 const formats = new Set([
   ...['bsonobjectid', 'uri', 'email', 'hostname', 'ipv4', 'ipv6', 'cidr', 'mac', 'uuid', 'uuid3', 'uuid4', 'uuid5'],
   ...['isbn', 'isbn10', 'isbn13', 'creditcard', 'ssn', 'hexcolor', 'rgbcolor', 'byte', 'password', 'date', 'duration'],
-  ...['datetime', 'k8sshortname', 'k8slongname'],
+  'datetime',
 ]);
 
-/** Formats that nobody enforces, and rules that this server does not. */
+/** Formats that nobody enforces. */
 export function warningsOf(crd: CustomResourceDefinition): string[] {
   const found = new Set<string>();
   for (const version of crd.spec?.versions ?? []) {
@@ -21,10 +20,6 @@ export function warningsOf(crd: CustomResourceDefinition): string[] {
 function addWarnings(root: Schema, found: Set<string>): void {
   for (const schema of allSchemas(root)) {
     const { type, format } = schema;
-    for (const rule of schema['x-kubernetes-validations'] ?? []) {
-      const reason = unenforcedReason(rule);
-      if (reason !== undefined) found.add(`x-kubernetes-validations rule is stored but not enforced: ${reason}`);
-    }
     if (type === 'string' && format && !formats.has(format.replaceAll('-', ''))) {
       found.add(`unrecognized format "${format}"`);
     }

@@ -23,7 +23,7 @@ function conformCustom(object: KubeObject, schema: Schema): { object: KubeObject
   const { object: pruned, removed } = pruneUnknown(cloneJson(object), schema);
   pruned.metadata = head.object.metadata;
   const unknown = new Set([...head.unknown, ...removed]);
-  return { object: pruned, unknown: [...unknown].sort() };
+  return { object: pruned, unknown: [...unknown] };
 }
 
 /** What holds of every stored object: no empty maps, and all defaults. In place. */

@@ -1,6 +1,8 @@
+import { cachedRe2 } from '../re2.ts';
+import { RegexSyntaxError } from '../re2-parse.ts';
 import { type Comprehension, childrenOf, type Expr, type Overload, qualifiedName } from './syntax.ts';
 import { Bindings, type CelType, celType, formatType, isDyn, type ObjectType, optionalOf } from './type.ts';
-import { CelTypeValue } from './value.ts';
+import { CelTypeValue, parseDuration, parseTimestamp } from './value.ts';
 
 /** What an expression may name. */
 export interface CelScope {
@@ -193,13 +195,10 @@ export function checkCel(root: Expr, scope: CelScope): CelIssue[] {
     },
   };
 
-  const logical = (node: Expr & { kind: 'call' }): CelType =>
-    resolveTypes(
-      node,
-      node.args.map(() => celType.bool),
-      node.args.map(check),
-      celType.bool,
-    );
+  function logical(node: Expr & { kind: 'call' }): CelType {
+    for (const arg of node.args) expect(arg, celType.bool);
+    return celType.bool;
+  }
 
   function resolveTypes(node: Expr & { kind: 'call' }, wanted: CelType[], args: CelType[], result: CelType): CelType {
     if (wanted.every((type, i) => bindings.assign(type, args[i] ?? celType.dyn))) return bindings.resolve(result);
@@ -226,7 +225,16 @@ export function checkCel(root: Expr, scope: CelScope): CelIssue[] {
     }
     if (result === undefined) return report(node, noOverload(node, args));
     node.overloads = matching;
+    checkLiterals(node);
     return result;
+  }
+
+  /** What a literal argument says can be judged at once. */
+  function checkLiterals(node: Expr & { kind: 'call' }): void {
+    const literal = node.args.at(-1);
+    const isValid = Object.hasOwn(literals, node.name) ? literals[node.name] : undefined;
+    if (!isValid || literal?.kind !== 'const' || typeof literal.value !== 'string') return;
+    if (!isValid(literal.value)) report(literal, `invalid ${node.name} argument`);
   }
 
   function noOverload(node: Expr & { kind: 'call' }, args: CelType[]): string {
@@ -344,6 +352,24 @@ export function checkCel(root: Expr, scope: CelScope): CelIssue[] {
   if (issues.length > 0) return issues.sort((a, b) => a.position - b.position);
   settle(root, bindings);
   return issues;
+}
+
+const literals: Record<string, (text: string) => boolean> = {
+  matches: isRegex,
+  find: isRegex,
+  findAll: isRegex,
+  duration: (text) => parseDuration(text) !== undefined,
+  timestamp: (text) => parseTimestamp(text) !== undefined,
+};
+
+function isRegex(text: string): boolean {
+  try {
+    cachedRe2(text);
+    return true;
+  } catch (error) {
+    if (error instanceof RegexSyntaxError) return false;
+    throw error;
+  }
 }
 
 /** Puts what the parameters turned out to be into the types of all nodes. */

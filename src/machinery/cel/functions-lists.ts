@@ -71,7 +71,7 @@ const perType = (
 
 const contains = (a: Values, b: Values): boolean => b.every((item) => a.some((other) => celEquals(item, other)));
 
-/** Kubernetes' list library, cel-go's ext.Lists and ext.Sets. */
+/** Kubernetes' list library and cel-go's ext.Sets. */
 export const lists: CelFunctions = {
   ...perType(
     ordered,
@@ -87,13 +87,21 @@ export const lists: CelFunctions = {
     new CelDuration(sumOf(list.map(({ nanos }) => nanos))),
   '(list<A>).indexOf(A): int': indexOf,
   '(list<A>).lastIndexOf(A): int': lastIndexOf,
+  '(list<A>).first(): optional<A>': (list: Values) => optionalItem(list[0]),
+  '(list<A>).last(): optional<A>': (list: Values) => optionalItem(list.at(-1)),
+  'sets.contains(list<A>, list<A>): bool': contains,
+  'sets.equivalent(list<A>, list<A>): bool': (a: Values, b: Values) => contains(a, b) && contains(b, a),
+  'sets.intersects(list<A>, list<A>): bool': (a: Values, b: Values) =>
+    a.some((item) => b.some((other) => celEquals(item, other))),
+};
+
+/** cel-go's ext.Lists, which Kubernetes leaves out and kro does not. */
+export const listExtensions: CelFunctions = {
   '(list<A>).slice(int, int): list<A>': slice,
   '(list<list<A>>).flatten(): list<A>': (list: Values) => flatten(list, 1n),
   '(list<dyn>).flatten(int): list<dyn>': flatten,
   '(list<A>).distinct(): list<A>': distinct,
   '(list<A>).reverse(): list<A>': (list: Values) => list.toReversed(),
-  '(list<A>).first(): optional<A>': (list: Values) => optionalItem(list[0]),
-  '(list<A>).last(): optional<A>': (list: Values) => optionalItem(list.at(-1)),
   ...perType(
     ordered,
     (type) => `(list<${type}>).sort(): list<${type}>`,
@@ -104,10 +112,8 @@ export const lists: CelFunctions = {
     if (count > 1_000_000n) throw new CelFault(`lists.range(${count}) is too long`);
     return Array.from({ length: Math.max(0, Number(count)) }, (_, at) => BigInt(at));
   },
-  'sets.contains(list<A>, list<A>): bool': contains,
-  'sets.equivalent(list<A>, list<A>): bool': (a: Values, b: Values) => contains(a, b) && contains(b, a),
-  'sets.intersects(list<A>, list<A>): bool': (a: Values, b: Values) =>
-    a.some((item) => b.some((other) => celEquals(item, other))),
 };
 
-const optionalItem = (item: unknown): CelOptional => (item === undefined ? CelOptional.none : new CelOptional(item));
+function optionalItem(item: unknown): CelOptional {
+  return item === undefined ? CelOptional.none : new CelOptional(item);
+}

@@ -85,7 +85,6 @@ export const strings: CelFunctions = {
   '(string).lowerAscii(): string': (text: string) => text.replace(/[A-Z]+/g, (part) => part.toLowerCase()),
   '(string).upperAscii(): string': (text: string) => text.replace(/[a-z]+/g, (part) => part.toUpperCase()),
   '(string).trim(): string': (text: string) => text.replace(trimmed, ''),
-  '(string).reverse(): string': (text: string) => [...text].reverse().join(''),
   '(string).replace(string, string): string': (text: string, from: string, to: string) => replace(text, from, to, -1n),
   '(string).replace(string, string, int): string': replace,
   '(string).split(string): list<string>': (text: string, by: string) => split(text, by, -1n),
@@ -108,3 +107,8 @@ function matches(text: string, pattern: string): boolean {
 function find(text: string, pattern: string, limit: bigint): string[] {
   return cachedRe2(pattern).findAll(text, limit < 0n ? Number.MAX_SAFE_INTEGER : Number(limit));
 }
+
+/** Later functions of cel-go's ext.Strings, which Kubernetes leaves out and kro does not. */
+export const stringExtensions: CelFunctions = {
+  '(string).reverse(): string': (text: string) => [...text].reverse().join(''),
+};

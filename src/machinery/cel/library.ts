@@ -1,11 +1,11 @@
 import { formatFunctions } from './functions-format.ts';
 import { kro } from './functions-kro.ts';
 import { quantities } from './functions-kubernetes.ts';
-import { lists } from './functions-lists.ts';
+import { listExtensions, lists } from './functions-lists.ts';
 import { addresses, urls } from './functions-network.ts';
 import { semvers } from './functions-semver.ts';
 import { arithmetic, containers, conversions } from './functions-standard.ts';
-import { strings } from './functions-strings.ts';
+import { stringExtensions, strings } from './functions-strings.ts';
 import { time } from './functions-time.ts';
 import { type CelFunctions, overloadsOf } from './signature.ts';
 import type { Overload } from './syntax.ts';
@@ -50,7 +50,7 @@ export function functionsOf(library: CelLibrary, own?: CelFunctions): FunctionTa
 function tableOf(library: CelLibrary): FunctionTable {
   let table = tables.get(library);
   if (!table) {
-    const parts = library === 'kro' ? [...shared, kro] : shared;
+    const parts = library === 'kro' ? [...shared, listExtensions, stringExtensions, kro] : shared;
     table = parts.reduce<FunctionTable>(withOverloads, new Map());
     tables.set(library, table);
   }

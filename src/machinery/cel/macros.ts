@@ -16,17 +16,26 @@ export interface MacroCall {
   at: number;
 }
 
-/** What a call of a macro stands for; undefined for a call of a function. The expansions are cel-go's. */
-export function expandMacro(call: MacroCall): Expr | undefined {
+/**
+ * What a call of a macro stands for; undefined for a call of a function. The expansions are cel-go's.
+ * @param extended whether kro's macros are known as well, which Kubernetes does not have.
+ */
+export function expandMacro(call: MacroCall, extended: boolean): Expr | undefined {
   const { name, target, args, at } = call;
   if (!target) return name === 'has' && args.length === 1 ? presence(args[0], at) : undefined;
-  if (isIdent(target, 'cel')) return name === 'bind' && args.length === 3 ? bind(args, at) : undefined;
-  if (isIdent(target, 'runtime')) return name === 'newCondition' ? condition(call) : undefined;
   if (name === 'optMap' || name === 'optFlatMap') return args.length === 2 ? optional(call, target) : undefined;
-  if (name === 'sortBy') return args.length === 2 ? sortBy(call, target) : undefined;
+  const extension = extended ? expandExtension(call, target) : undefined;
+  if (extension) return extension;
   const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
   const variables = shape?.[args.length];
   return shape && variables ? comprehension(call, target, variables) : undefined;
+}
+
+function expandExtension(call: MacroCall, target: Expr): Expr | undefined {
+  const { name, args, at } = call;
+  if (isIdent(target, 'cel')) return name === 'bind' && args.length === 3 ? bind(args, at) : undefined;
+  if (isIdent(target, 'runtime')) return name === 'newCondition' ? condition(call) : undefined;
+  return name === 'sortBy' && args.length === 2 ? sortBy(call, target) : undefined;
 }
 
 const node = {
@@ -42,7 +51,7 @@ const node = {
 
 function presence(of: Expr | undefined, at: number): Expr {
   if (of?.kind !== 'select' || of.test) throw new MacroError('invalid argument to has() macro', of?.at ?? at);
-  return { ...of, test: true };
+  return { ...of, test: true, at };
 }
 
 function variableOf(node: Expr | undefined, at: number): string {
@@ -91,7 +100,7 @@ function optional({ name, args, at }: MacroCall, target: Expr): Expr {
 
 function sortBy({ args, at }: MacroCall, target: Expr): Expr {
   const input = node.name('@sortByInput', at);
-  const keys = expandMacro({ name: 'map', target: input, args, at });
+  const keys = expandMacro({ name: 'map', target: input, args, at }, true);
   if (!keys) throw new MacroError('sortBy() takes a variable name and an expression', at);
   return bind([input, target, node.call('@sortByAssociatedKeys', [keys], at, input)], at);
 }

@@ -26,9 +26,10 @@ const functionOf = (operator: string): string => (operator === 'in' ? '@in' : `_
 
 /**
  * Parses an expression (cel-spec v0.25, doc/langdef.md) and expands its macros.
+ * @param extended whether kro's macros are known as well.
  * @throws CelError with the position of what is wrong.
  */
-export function parseCel(source: string): Expr {
+export function parseCel(source: string, extended: boolean): Expr {
   const tokens = tokensOf(source);
   let next = 0;
   let depth = 0;
@@ -246,7 +247,7 @@ export function parseCel(source: string): Expr {
 
   function expanded(name: string, target: Expr | undefined, args: Expr[], at: number): Expr {
     try {
-      return expandMacro({ name, target, args, at }) ?? { kind: 'call', name, target, args, at };
+      return expandMacro({ name, target, args, at }, extended) ?? { kind: 'call', name, target, args, at };
     } catch (error) {
       if (error instanceof MacroError) return fail(error.message, error.at);
       throw error;

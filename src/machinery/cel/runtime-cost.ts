@@ -90,7 +90,7 @@ const costs: Readonly<Record<string, Cost>> = {
   containsCIDR: ([, other]) => 7 + text(other),
   quantity: first,
   isQuantity: first,
-  validate: ([, value]) => Math.ceil((1 + sizeOf(value)) * TEXT_FACTOR) * 15,
+  validate: ([, value]) => Math.ceil((1 + sizeOf(value)) * TEXT_FACTOR) * 32,
   merge: (_, result) => sizeOf(result),
   deepMerge: (_, result) => sizeOf(result),
   'json.marshal': (_, result) => text(result),

@@ -117,7 +117,7 @@ function textMax({ maxLength, enum: values = [] }: Schema): number {
 const minTextSizes: Record<string, number> = { duration: 2, date: 12, 'date-time': 22 };
 
 /** The fewest bytes of a value in JSON. */
-function minSize(schema: Schema, depth = 0): number {
+export function minSize(schema: Schema, depth = 0): number {
   if (schema['x-kubernetes-int-or-string'] || depth > 20) return 1;
   switch (schema.type) {
     case 'array':
@@ -150,7 +150,6 @@ const parts: Record<string, string> = { __underscores__: '__', __dot__: '.', __d
 export function unescapeName(name: string): string | undefined {
   const word = /^__([a-z]+)__$/.exec(name)?.[1];
   if (word !== undefined && reserved.has(word)) return word;
-  if (reserved.has(name)) return undefined;
   if (!name.includes('__')) return name;
   const json = name.replaceAll(/__(?:underscores|dot|dash|slash)__/g, (part) => parts[part] ?? part);
   return escapeName(json) === name ? json : undefined;

@@ -61,7 +61,9 @@ export class CelObject {
     const key = this.type.kind === 'object' ? (this.type.jsonName?.(name) ?? name) : name;
     if (type === undefined || !Object.hasOwn(this.json, key)) return undefined;
     const value = this.json[key];
-    return value === undefined ? undefined : toCel(value, type);
+    // A field that is null is as good as not set; a key of a map is not.
+    if (value === undefined || (value === null && this.type.kind === 'object')) return undefined;
+    return toCel(value, type);
   }
 }
 
