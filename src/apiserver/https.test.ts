@@ -74,7 +74,7 @@ function fetchHttps(
 }
 
 describe('over HTTPS', () => {
-  test('strangers get 401, and health', async () => {
+  test('strangers get 403, and health', async () => {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     httpsRequest(`${server.url}/api/v1/pods`, { ca: server.caPem, agent: false }, (response) => {
       response.resume();
@@ -82,7 +82,7 @@ describe('over HTTPS', () => {
     })
       .on('error', reject)
       .end();
-    expect(await promise).toBe(401);
+    expect(await promise).toBe(403);
     expect((await fetchHttps('GET', '/readyz?verbose')).text).toContain('[+]ping ok');
   });
 

@@ -22,7 +22,29 @@ export interface AuditOptions {
   auditLogMaxbackup?: number;
 }
 
-export interface ApiServerOptions extends AuditOptions {
+/** Who may come, beside those with certificates and tokens of ours: kube-apiserver's flags of these names. */
+export interface AuthenticationFlags {
+  /** Whether requests without credentials are those of system:anonymous. Default true, but not with AlwaysAllow. */
+  anonymousAuth?: boolean;
+  /** An apiserver.config.k8s.io AuthenticationConfiguration file, in place of the flags below. */
+  authenticationConfig?: string;
+  oidcIssuerUrl?: string;
+  oidcClientId?: string;
+  /** Default 'sub'. */
+  oidcUsernameClaim?: string;
+  /** '-' for none. Default: the issuer and '#', but for e-mail addresses. */
+  oidcUsernamePrefix?: string;
+  oidcGroupsClaim?: string;
+  oidcGroupsPrefix?: string;
+  /** CLAIM=VALUE each. */
+  oidcRequiredClaim?: readonly string[];
+  /** Default RS256. */
+  oidcSigningAlgs?: readonly string[];
+  /** PEM file; the authorities that this machine trusts unless given. */
+  oidcCaFile?: string;
+}
+
+export interface ApiServerOptions extends AuditOptions, AuthenticationFlags {
   /** Folder for the database and the PKI. Absent: everything is kept in memory and is gone after stop(). */
   dataDir?: string;
   /** The port to listen on; a free one is taken when it is in use. Absent or 0: any free port. */

@@ -10,8 +10,10 @@ import { createAccess } from './auth/access.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
 import { kubeconfigText } from './auth/kubeconfig.ts';
+import { readAuthentication } from './auth/oidc/configuration.ts';
+import { createOidc } from './auth/oidc/oidc.ts';
 import { openPki, type Pki } from './auth/pki.ts';
-import { createServiceAccountTokens } from './auth/service-account-tokens.ts';
+import { createServiceAccountTokens, SERVICE_ACCOUNT_ISSUER } from './auth/service-account-tokens.ts';
 import { createVirtualHandlers } from './auth/virtual-handlers.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { UserInfo } from './contracts.ts';
@@ -57,6 +59,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     ? readAdmissionConfiguration(admissionControlConfigFile)
     : NO_POD_SECURITY;
 
+  const authentication = readAuthentication(options, [SERVICE_ACCOUNT_ISSUER]);
   const pki = await pkiFor(options.dataDir, range.first, address);
   const audit = await openAudit(options, log);
   const backend = options.dataDir ? databaseIn(options.dataDir, options.quotaBackendBytes) : memoryBackend();
@@ -69,8 +72,11 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const url = `https://${authority}`;
 
   const tokens = await createServiceAccountTokens({ keyPem: pki.serviceAccountKeyPem, serverUrl: url, reader });
-  const anonymous = !(options.authorizationMode ?? '').split(',').includes('AlwaysAllow');
-  const authenticator = createAuthenticator({ tokens, anonymous, ...(tokenFile === undefined ? {} : { tokenFile }) });
+  const { jwt, anonymous } = authentication;
+  const authenticator = createAuthenticator({
+    ...{ tokens, oidc: createOidc(jwt, log), ...(tokenFile === undefined ? {} : { tokenFile }) },
+    anonymous: anonymous ?? (() => allowsAnonymous(options)),
+  });
   const access = createAccess(authenticator, authorizer);
   const registry = createRegistry(options.unhandledKinds);
   const dynamic = createDynamicAdmission(store, registry, authorizer);
@@ -142,6 +148,11 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       return stopped;
     },
   };
+}
+
+/** Strangers are told apart from others only where an authorizer looks at them, as upstream has it. */
+function allowsAnonymous({ anonymousAuth, authorizationMode = '' }: ApiServerOptions): boolean {
+  return anonymousAuth ?? !authorizationMode.split(',').includes('AlwaysAllow');
 }
 
 /** The database of a data folder, put into its place first where a restore was cut off just before that. */

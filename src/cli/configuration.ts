@@ -13,6 +13,17 @@ export interface Configuration {
   authorizationMode: string;
   tokenAuthFile?: string;
   clientCaFile?: string;
+  anonymousAuth?: boolean;
+  authenticationConfig?: string;
+  oidcIssuerUrl?: string;
+  oidcClientId?: string;
+  oidcUsernameClaim?: string;
+  oidcUsernamePrefix?: string;
+  oidcGroupsClaim?: string;
+  oidcGroupsPrefix?: string;
+  oidcRequiredClaim?: string[];
+  oidcSigningAlgs?: string[];
+  oidcCaFile?: string;
   admissionControlConfigFile?: string;
   auditPolicyFile?: string;
   auditLogPath?: string;
@@ -32,6 +43,10 @@ interface Option {
   fallback?: string;
   /** A port number; 0 takes any free one. */
   port?: boolean;
+  /** true or false. */
+  truth?: boolean;
+  /** Several texts: a list in the file, separated by commas or repeated on the command line. */
+  list?: boolean;
   /** A whole number, not negative. */
   number?: boolean;
   choices?: readonly string[];
@@ -80,6 +95,57 @@ export const options: readonly Option[] = [
     field: 'clientCaFile',
     flag: '--client-ca-file <file>',
     description: 'also accept client certificates signed by these authorities (PEM)',
+  },
+  {
+    field: 'anonymousAuth',
+    flag: '--anonymous-auth <true|false>',
+    description:
+      'let requests without credentials be those of system:anonymous; when left out: true, but not with AlwaysAllow',
+    truth: true,
+  },
+  {
+    field: 'authenticationConfig',
+    flag: '--authentication-config <file>',
+    description: 'AuthenticationConfiguration: issuers of tokens (OIDC), and how their claims become users',
+  },
+  {
+    field: 'oidcIssuerUrl',
+    flag: '--oidc-issuer-url <url>',
+    description: 'accept the ID tokens of this issuer (OpenID Connect, HTTPS only)',
+  },
+  {
+    field: 'oidcClientId',
+    flag: '--oidc-client-id <id>',
+    description: 'the client that those tokens must be for',
+  },
+  {
+    field: 'oidcUsernameClaim',
+    flag: '--oidc-username-claim <claim>',
+    description: 'the claim that is the user name; when left out: sub',
+  },
+  {
+    field: 'oidcUsernamePrefix',
+    flag: '--oidc-username-prefix <text>',
+    description: 'put before user names, - for nothing; when left out: the issuer and #, but for e-mail addresses',
+  },
+  { field: 'oidcGroupsClaim', flag: '--oidc-groups-claim <claim>', description: 'the claim that holds the groups' },
+  { field: 'oidcGroupsPrefix', flag: '--oidc-groups-prefix <text>', description: 'put before the groups' },
+  {
+    field: 'oidcRequiredClaim',
+    flag: '--oidc-required-claim <claim=value...>',
+    description: 'claims that must have these values',
+    list: true,
+  },
+  {
+    field: 'oidcSigningAlgs',
+    flag: '--oidc-signing-algs <algorithms>',
+    description: 'how tokens may be signed, several separated by commas; when left out: RS256',
+    list: true,
+  },
+  {
+    field: 'oidcCaFile',
+    flag: '--oidc-ca-file <file>',
+    description: "trust these authorities (PEM) for the issuer; when left out: the machine's",
   },
   {
     field: 'admissionControlConfigFile',
@@ -155,7 +221,13 @@ export function readConfiguration(flags: Record<string, unknown>, file: string |
   return merged as unknown as Configuration;
 }
 
-function checked(option: Option, given: unknown, where: string): string | number {
+function checked(option: Option, given: unknown, where: string): string | number | boolean | string[] {
+  if (option.truth) {
+    if (given === true || given === 'true') return true;
+    if (given === false || given === 'false') return false;
+    throw new Error(`${where} must be true or false, not ${JSON.stringify(given)}`);
+  }
+  if (option.list) return checkedList(given, where);
   if (option.port) {
     const port = Number(given);
     if (!Number.isInteger(port) || port < 0 || port > 65_535) {
@@ -176,6 +248,14 @@ function checked(option: Option, given: unknown, where: string): string | number
     throw new Error(`${where} must be one of ${option.choices.join(', ')}, not ${JSON.stringify(given)}`);
   }
   return given;
+}
+
+function checkedList(given: unknown, where: string): string[] {
+  const items = typeof given === 'string' ? given.split(',') : given;
+  if (Array.isArray(items) && items.length > 0 && items.every((item) => typeof item === 'string' && item !== '')) {
+    return items;
+  }
+  throw new Error(`${where} must be a list of texts, not ${JSON.stringify(given)}`);
 }
 
 function readFile(file: string): Record<string, unknown> {

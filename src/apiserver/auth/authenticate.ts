@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Authenticator, UserInfo } from '../contracts.ts';
 import { userOfClientCertificate } from './client-certificate.ts';
+import type { Anonymous } from './oidc/configuration.ts';
+import type { OidcAuthenticator } from './oidc/oidc.ts';
 import type { ServiceAccountTokens, VerifiedToken } from './service-account-tokens.ts';
 import { parseTokenFile } from './token-file.ts';
 import { unauthorized } from './unauthorized.ts';
@@ -18,17 +20,18 @@ export interface AuthenticationOptions {
   /** The text of a `--token-auth-file`. */
   tokenFile?: string;
   tokens: ServiceAccountTokens;
-  /** Whether requests without credentials may ask for health and version (not with AlwaysAllow, as upstream). */
-  anonymous: boolean;
+  /** Tokens of other issuers. */
+  oidc?: OidcAuthenticator;
+  /** Whether requests without credentials for a path are those of system:anonymous, who may do what the authorizer lets them. */
+  anonymous: Anonymous;
 }
 
 const ANONYMOUS: UserInfo = { username: 'system:anonymous', groups: ['system:unauthenticated'] };
-const ANONYMOUS_PATHS = new Set(['/healthz', '/livez', '/readyz', '/version', '/version/']);
 const AUTHENTICATED = 'system:authenticated';
 
 /**
  * Client certificates (as TLS verified them: the server must ask for certificates without insisting on them,
- * `requestCert: true, rejectUnauthorized: false, ca: [...]`), bearer tokens, and anonymous for health. A request that
+ * `requestCert: true, rejectUnauthorized: false, ca: [...]`), bearer tokens, and anonymous. A request that
  * brings a valid certificate is its owner's, whatever token comes with it, as in kube-apiserver.
  * Throws an Error for a token file that cannot be read.
  */
@@ -38,12 +41,14 @@ export function createAuthenticator(options: AuthenticationOptions): TokenAuthen
   async function authenticateToken(token: string, audiences: readonly string[]): Promise<VerifiedToken> {
     const wanted = audiences.length === 0 ? options.tokens.audiences : audiences;
     const user = userOfStaticToken(token);
-    // A static token knows no audience: it is for the API server.
+    // Static tokens and those of other issuers know no audience of ours: they are for the API server.
     const own = options.tokens.audiences.filter((audience) => wanted.includes(audience));
     if (user !== undefined && own.length > 0) return { user: asAuthenticated(user), audiences: own };
     const verified = await options.tokens.verify(token, wanted);
-    if (verified === undefined) throw unauthorized();
-    return verified;
+    if (verified !== undefined) return verified;
+    const foreign = own.length > 0 ? await options.oidc?.(token) : undefined;
+    if (foreign === undefined) throw unauthorized();
+    return { user: asAuthenticated(foreign), audiences: own };
   }
 
   return {
@@ -53,7 +58,7 @@ export function createAuthenticator(options: AuthenticationOptions): TokenAuthen
       if (certified !== undefined) return asAuthenticated(certified);
       const token = bearerToken(request);
       if (token !== undefined) return (await authenticateToken(token, [])).user;
-      return options.anonymous && ANONYMOUS_PATHS.has(pathOf(request)) ? ANONYMOUS : undefined;
+      return options.anonymous(pathOf(request)) ? ANONYMOUS : undefined;
     },
   };
 }

@@ -56,7 +56,8 @@ export interface TokenOptions {
 }
 
 const ALGORITHM = 'ES256';
-const DEFAULT_ISSUER = 'https://kubernetes.default.svc.cluster.local';
+/** As kubeadm sets it. */
+export const SERVICE_ACCOUNT_ISSUER = 'https://kubernetes.default.svc.cluster.local';
 /** Longer than any token of ours: hostile ones are not worth decoding. */
 const MAX_TOKEN_LENGTH = 8192;
 /** Signatures that were checked are remembered; expiry and bound objects are looked at every time. */
@@ -78,7 +79,7 @@ interface Claims {
 
 /** Reads the key and prepares the published documents. Throws an Error for a key that is not one. */
 export async function createServiceAccountTokens(options: TokenOptions): Promise<ServiceAccountTokens> {
-  const issuer = options.issuer ?? DEFAULT_ISSUER;
+  const issuer = options.issuer ?? SERVICE_ACCOUNT_ISSUER;
   const privateKey = createPrivateKey(options.keyPem);
   const publicKey = createPublicKey(privateKey);
   const jwk = await exportJWK(publicKey);
