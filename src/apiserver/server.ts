@@ -18,6 +18,7 @@ import { createVirtualHandlers } from './auth/virtual-handlers.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { UserInfo } from './contracts.ts';
 import type { Core } from './core.ts';
+import { createFlowControl } from './flow/flow-control.ts';
 import { createDocuments } from './http/documents.ts';
 import { type Edge, handleRequest, handleStream } from './http/handler.ts';
 import type { HealthCheck } from './http/health.ts';
@@ -92,6 +93,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
 
   const stopping = new AbortController();
   const metrics = createMetrics();
+  const flow = createFlowControl(store);
   const nodes = createNodes();
   const documents = createDocuments(registry, authority);
   const checks: HealthCheck[] = [
@@ -105,6 +107,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     core,
     access,
     audit,
+    flow,
     nodes,
     metrics,
     log,
@@ -123,6 +126,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     stopping.abort();
     const maintained = stopMaintenance();
     stopCustomResources();
+    flow.stop();
     authorizer.stop();
     dynamic.close();
     await Promise.all([maintained, listener.close()]);

@@ -28,6 +28,8 @@ export interface Watch {
   pull(limit: number): WatchItem[];
   /** True when pull would look at something. */
   readonly behind: boolean;
+  /** True when the next pull will throw: what it needs has fallen off the ring. */
+  readonly lost: boolean;
   /** A bookmark for where the watcher is now; only meaningful when it is not behind. */
   bookmark(): WatchItem;
   /** Calls back whenever there may be more to pull. */
@@ -65,6 +67,9 @@ export function openWatch(cache: ResourceCache, revision: () => number, request:
   return {
     get behind() {
       return initial !== undefined || position < ring.endPosition;
+    },
+    get lost() {
+      return initial === undefined && position < ring.firstPosition;
     },
     pull(limit) {
       const items: WatchItem[] = [];

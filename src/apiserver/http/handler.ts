@@ -7,6 +7,7 @@ import type { Trail } from '../audit/trail.ts';
 import type { Access } from '../auth/access.ts';
 import type { RequestInfo, UserInfo } from '../contracts.ts';
 import type { Core } from '../core.ts';
+import { type FlowControl, type Seat, TooManyRequests } from '../flow/flow-control.ts';
 import type { ServerLog } from '../options.ts';
 import { admitConnection } from '../rest/connect.ts';
 import { decodeAny } from '../rest/decode.ts';
@@ -17,10 +18,13 @@ import { toValue } from '../rest/value.ts';
 import { serveLog } from '../streaming/log.ts';
 import { handleUpgrade, refuse } from '../streaming/upgrade.ts';
 import { mediaType, readBody } from './body.ts';
+import { allottedTime, isLongRunning, timedOut } from './deadline.ts';
+import { sendPlain } from './health.ts';
 import type { Metrics } from './metrics.ts';
 import { negotiate, wantsIndent } from './negotiate.ts';
 import { containerOf, type Nodes } from './pod-streams.ts';
 import { respond, sendError, setWarnings } from './respond.ts';
+import { takeSeat } from './seats.ts';
 import { includeObject } from './shapes.ts';
 import { streamWatch } from './watch-stream.ts';
 
@@ -30,6 +34,7 @@ export interface Edge {
   access: Access;
   /** undefined: nothing is logged. */
   audit: Audit | undefined;
+  flow: FlowControl;
   nodes: Nodes;
   metrics: Metrics;
   log: ServerLog;
@@ -61,6 +66,8 @@ interface Visit {
   readonly id: string;
   /** Set once it is known who asks, if the audit policy wants to know. */
   trail: Trail | undefined;
+  /** Set while it has its part of the server. */
+  seat: Seat | undefined;
 }
 
 /** An id that another server has given the request is kept; a longer one than upstream keeps is cut. */
@@ -70,11 +77,18 @@ function visitOf(request: IncomingMessage): Visit {
   const { path, query } = targetOf(request);
   const given = request.headers['audit-id'];
   const id = typeof given === 'string' && given !== '' ? given.slice(0, MAX_AUDIT_ID) : randomUUID();
-  return { request, query, info: requestInfo(request.method ?? 'GET', path, query), id, trail: undefined };
+  return {
+    request,
+    query,
+    info: requestInfo(request.method ?? 'GET', path, query),
+    id,
+    trail: undefined,
+    seat: undefined,
+  };
 }
 
-/** authenticate → impersonate → authorize, each noted in the audit trail. Throws ApiError 401 or 403. */
-async function enter({ access, audit }: Edge, visit: Visit): Promise<UserInfo> {
+/** authenticate → impersonate, each noted in the audit trail. Throws ApiError 401 or 403. */
+async function identify({ access, audit }: Edge, visit: Visit): Promise<UserInfo> {
   const { request, info, id } = visit;
   let own: UserInfo;
   try {
@@ -86,26 +100,33 @@ async function enter({ access, audit }: Edge, visit: Visit): Promise<UserInfo> {
   visit.trail = audit?.begin(id, request, info, own);
   const user = access.impersonate(request, own);
   if (user !== own) visit.trail?.impersonated(user);
-  access.permit(user, info, visit.trail?.decided);
   return user;
 }
 
-/** Answers one HTTP request: authenticate → authorize → decode → dispatch → respond. Never throws. */
+/** Answers one HTTP request: authenticate → find a seat → authorize → decode → dispatch → respond. Never throws. */
 export async function handleRequest(edge: Edge, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const began = performance.now();
   const visit = visitOf(request);
   const { info, query } = visit;
   response.setHeader('audit-id', visit.id);
+  let deadline: NodeJS.Timeout | undefined;
   response.on('close', () => {
+    clearTimeout(deadline);
     observe(edge, info, response.statusCode, (performance.now() - began) / 1000);
     visit.trail?.stage('ResponseComplete', response.statusCode);
   });
   try {
-    const user = await enter(edge, visit);
+    if (!isLongRunning(info)) deadline = setTimeout(() => fail(edge, visit, response, timedOut()), allottedTime(query));
+    const user = await identify(edge, visit);
+    const seat = takeSeat(edge, visit, user, response);
+    visit.seat = seat instanceof Promise ? await seat : seat;
+    edge.access.permit(user, info, visit.trail?.decided);
     if (info.isResource) await serveResource(edge, visit, response, user);
     else if (!edge.serveOther(info, query, request, response)) throw noSuchResource();
   } catch (error) {
     fail(edge, visit, response, error);
+  } finally {
+    visit.seat?.release();
   }
 }
 
@@ -148,22 +169,29 @@ async function serveResource(edge: Edge, visit: Visit, response: ServerResponse,
   const outcome = await dispatch(edge.core, prepared).finally(() => {
     if (!response.headersSent) setWarnings(response, [...warnings]);
   });
-  if (response.destroyed) {
+  if (isOver(response)) {
     if (outcome.kind === 'watch') outcome.watch.close();
     return;
   }
-  if (outcome.kind === 'watch') trail?.stage('ResponseStarted', 200);
-  else trail?.answered(() => toValue(outcome));
-  if (outcome.kind === 'watch') return streamWatch(response, outcome, negotiated, include, edge.stopped);
+  if (outcome.kind === 'watch') {
+    trail?.stage('ResponseStarted', 200);
+    // A watch that has begun costs only what happens.
+    visit.seat?.release();
+    return streamWatch(response, outcome, negotiated, include, edge.stopped);
+  }
+  trail?.answered(() => toValue(outcome));
   const indent = wantsIndent(query, request.headers['user-agent']);
   await respond(response, outcome, { ...negotiated, include, indent });
 }
+
+/** True when there is nobody to answer any more, or the deadline has answered. */
+const isOver = (response: ServerResponse): boolean => response.destroyed || response.writableEnded;
 
 /** Answers with an error, or, when half an answer is out already, ends the connection so that nobody takes it for whole. */
 function fail(edge: Edge, { request, trail }: Visit, response: ServerResponse, error: unknown): void {
   trail?.failed(error);
   // A client that hangs up in the middle of its request is no fault of ours, and there is nobody to answer.
-  if (response.destroyed) return;
+  if (isOver(response)) return;
   if (!(error instanceof ApiError)) {
     edge.log.error({ err: error, method: request.method, url: request.url }, 'answering a request failed');
   }
@@ -173,6 +201,12 @@ function fail(edge: Edge, { request, trail }: Visit, response: ServerResponse, e
   }
   // What is left of a refused body is not read: the connection cannot be used again.
   if (!request.complete) response.setHeader('connection', 'close');
+  if (error instanceof TooManyRequests) {
+    // As upstream: no Status, since there may be no time to make one.
+    response.setHeader('retry-after', '1');
+    sendPlain(response, 429, `${error.message}\n`);
+    return;
+  }
   const { accept, 'user-agent': userAgent } = request.headers;
   sendError(response, error, accept, wantsIndent(targetOf(request).query, userAgent));
 }
@@ -184,7 +218,8 @@ export async function handleStream(edge: Edge, request: IncomingMessage, socket:
   const visit = visitOf(request);
   const { info, query } = visit;
   try {
-    const user = await enter(edge, visit);
+    const user = await identify(edge, visit);
+    edge.access.permit(user, info, visit.trail?.decided);
     if (info.group !== '' || info.resource !== 'pods' || !STREAMS.has(info.subresource)) throw noSuchResource();
     if (info.verb !== 'get' && info.verb !== 'create') throw methodNotAllowed();
     const annotate = (key: string, value: string): void => visit.trail?.annotate(key, value);

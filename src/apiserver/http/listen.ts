@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 export interface TlsOptions {
@@ -15,6 +16,8 @@ export interface Listener {
   close(): Promise<void>;
 }
 
+/** Connections from one address at a time: a watch takes one each, and a client with more informers than this is none of ours. */
+const MOST_OF_ONE = 4_096;
 const LINGER = 500;
 const IDLE_CHECK = 10;
 
@@ -31,7 +34,10 @@ export async function listen(tls: TlsOptions, address: string, port: number): Pr
     rejectUnauthorized: false,
     minVersion: 'TLSv1.2',
     keepAliveTimeout: 90_000,
-    headersTimeout: 60_000,
+    handshakeTimeout: 10_000,
+    // Upstream's; a body has the deadline of its request.
+    headersTimeout: 32_000,
+    connectionsCheckingInterval: 5_000,
     // Watches and streams outlast any limit on a whole request; a body that never ends is bounded by its size.
     requestTimeout: 300_000,
     noDelay: true,
@@ -40,9 +46,24 @@ export async function listen(tls: TlsOptions, address: string, port: number): Pr
     keepAliveInitialDelay: 30_000,
   });
   const sockets = new Set<Duplex>();
+  const addresses = new Map<string, number>();
   server.on('connection', (socket) => {
+    const { remoteAddress = '' } = socket as Socket;
+    const others = addresses.get(remoteAddress) ?? 0;
+    if (others >= MOST_OF_ONE) {
+      // Those that only wait for another request make room; who has so many at work gets no more.
+      server.closeIdleConnections();
+      socket.destroy();
+      return;
+    }
     sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+    addresses.set(remoteAddress, others + 1);
+    socket.on('close', () => {
+      sockets.delete(socket);
+      const left = (addresses.get(remoteAddress) ?? 0) - 1;
+      if (left > 0) addresses.set(remoteAddress, left);
+      else addresses.delete(remoteAddress);
+    });
   });
   // Handshakes that fail are their clients' business.
   server.on('tlsClientError', (_, socket) => socket.destroy());

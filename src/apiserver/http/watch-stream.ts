@@ -126,6 +126,8 @@ export async function streamWatch(
   const timeout = setTimeout(end, outcome.timeoutSeconds * 1000);
   let bookmarkDue = false;
   const bookmarks = setInterval(() => {
+    // It has read nothing for so long that it must begin anew: no reason to hold its connection until it does.
+    if (watch.lost) return end();
     bookmarkDue = outcome.bookmarks;
     wake();
   }, BOOKMARK_INTERVAL);
