@@ -92,7 +92,11 @@ async function* events(
   const followed = activity.follow(watch);
   try {
     while (!end.aborted) {
-      for (const item of watch.pull(BATCH)) {
+      const items = watch.pull(BATCH);
+      if (registration.prepare) {
+        await registration.prepare(items.flatMap((item) => (item.type === 'BOOKMARK' ? [] : [item.entry])));
+      }
+      for (const item of items) {
         if (item.type !== 'BOOKMARK') {
           yield { type: item.type, object: registration.view(item.entry).object };
         } else if (bookmarks) {

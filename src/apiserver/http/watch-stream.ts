@@ -4,6 +4,7 @@ import type { WatchItem } from '../cache/watch.ts';
 import type { Registration } from '../registry/registration.ts';
 import { bookmarkObject } from '../rest/envelope.ts';
 import type { Outcome } from '../rest/request.ts';
+import type { Entry } from '../store/entry.ts';
 import { joined } from './blocks.ts';
 import { drained } from './drained.ts';
 import type { Negotiated } from './negotiate.ts';
@@ -69,6 +70,9 @@ function createFrames(registration: Registration, negotiated: Negotiated, includ
     return frame;
   };
 }
+
+const entriesOf = (items: readonly WatchItem[]): Entry[] =>
+  items.flatMap((item) => (item.type === 'BOOKMARK' ? [] : [item.entry]));
 
 const soon = createPace();
 
@@ -141,6 +145,7 @@ export async function streamWatch(
   try {
     while (!over.signal.aborted) {
       const items = watch.pull(BATCH);
+      if (registration.prepare) await registration.prepare(entriesOf(items));
       if (bookmarkDue && !watch.behind) items.push(watch.bookmark());
       if (!watch.behind) bookmarkDue = false;
       if (items.length > 0 && !response.write(batchOf(items.map(frameOf)))) await drained(response, over.signal);

@@ -1,18 +1,26 @@
 import { type KubeObject, timestamp } from '../../machinery/index.ts';
 import type { ChangeEvent } from '../cache/ring.ts';
 import type { Core } from '../core.ts';
-import { establishedStatus, servedResources } from '../crd/index.ts';
+import { type DefinitionConversion, establishedStatus, servedResources } from '../crd/index.ts';
 import type { ServerLog } from '../options.ts';
 import { CLEANUP_FINALIZER } from '../rest/delete.ts';
 import { dropEmpty } from '../rest/metadata.ts';
 import type { Entry } from '../store/entry.ts';
 import type { Decision } from '../store/store.ts';
+import { createWebhookCaller } from '../webhooks/caller.ts';
+import { createServiceResolver } from '../webhooks/services.ts';
+import { conversionOf } from './conversion.ts';
 import { customRegistration } from './registration.ts';
 
 const CRDS = { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' };
 
 interface Definition extends KubeObject {
-  spec: { group: string; names: { plural: string }; versions: { name: string; storage?: boolean }[] };
+  spec: {
+    group: string;
+    names: { plural: string };
+    versions: { name: string; storage?: boolean }[];
+    conversion?: DefinitionConversion;
+  };
 }
 
 const key = (entry: { name: string }): { namespace: string; name: string } => ({ namespace: '', name: entry.name });
@@ -28,6 +36,7 @@ const resourceOf = ({ spec }: Definition): { group: string; resource: string } =
 export function serveCustomResources(core: Core, log: ServerLog): () => void {
   const { store, registry } = core;
   const cache = store.cache(CRDS);
+  const caller = createWebhookCaller(createServiceResolver(store));
   const report = (what: string, name: string) => (error: unknown) => {
     log.error({ err: error, crd: name }, `${what} of a CustomResourceDefinition failed`);
   };
@@ -46,9 +55,10 @@ export function serveCustomResources(core: Core, log: ServerLog): () => void {
     serving.set(crd.metadata.name, { signature, retire });
     const storage = crd.spec.versions.find((version) => version.storage)?.name ?? '';
     const versions = servedResources(crd);
+    const convert = conversionOf(crd.spec.conversion, caller);
     registry.replace(
       resourceOf(crd),
-      versions.map((version) => customRegistration(version, `${crd.spec.group}/${storage}`, retire.signal)),
+      versions.map((version) => customRegistration(version, `${crd.spec.group}/${storage}`, retire.signal, convert)),
     );
     before?.retire.abort();
   }
@@ -109,6 +119,7 @@ export function serveCustomResources(core: Core, log: ServerLog): () => void {
   const stop = cache.onChange(onChange);
   return () => {
     stop();
+    caller.close();
     for (const unsubscribe of cleaning.values()) unsubscribe();
   };
 }

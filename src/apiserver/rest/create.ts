@@ -78,5 +78,6 @@ async function store(write: Write, object: KubeObject): Promise<Outcome> {
     if (current) throw alreadyExists(registration.served, key.name);
     return decision;
   });
+  await registration.prepare?.([entry]);
   return { kind: 'entry', code: 201, registration, entry: registration.view(entry) };
 }

@@ -21,6 +21,7 @@ import { selectionOf, writeQuery } from './query.ts';
 import { objectKeyOf } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import { RETURNS_DELETED } from './returns-deleted.ts';
+import { viewable } from './stored.ts';
 import { admissionRequest, beginWrite } from './write.ts';
 
 const FOREGROUND = 'foregroundDeletion';
@@ -86,6 +87,7 @@ export async function remove(core: Core, registration: Registration, request: Ap
   const { entry, removed } = await deleteOne(core, registration, request, key, deleteOptions(request));
   const { served } = registration;
   if (!removed || (!served.custom && RETURNS_DELETED.has(served.kind))) {
+    await registration.prepare?.([entry]);
     return { kind: 'entry', code: 200, registration, entry: registration.view(entry) };
   }
   const uid = entry.object.metadata.uid;
@@ -116,6 +118,7 @@ export async function removeCollection(core: Core, registration: Registration, r
       }
     }),
   );
+  await registration.prepare?.(deleted);
   return { kind: 'list', registration, page: { entries: deleted, revision: core.store.revision } };
 }
 
@@ -132,6 +135,7 @@ export async function deleteOne(
   const entry = await commit(write, key, function* (current) {
     if (!current) throw notFound(registration.served, key.name);
     checkPreconditions(registration, current.object, options);
+    yield* viewable(registration, current);
     const old = registration.view(current).object;
     const question = admissionRequest(write, {
       ...{ operation: 'DELETE', object: old, old, ...key },

@@ -31,6 +31,7 @@ import {
   stampNew,
 } from './metadata.ts';
 import type { Steps } from './steps.ts';
+import { stored } from './stored.ts';
 import { admissionRequest, type Write } from './write.ts';
 
 /** What an object of this endpoint is when its body does not say. Custom resources have to. */
@@ -147,7 +148,7 @@ export function* finishCreate(write: Write, object: KubeObject): Steps<Decision>
   served.strategy?.warnings?.(object, undefined).forEach(request.warn);
   core.checkEscalation(request.user, object, undefined);
   yield* core.admission.validate(question);
-  return { put: registration.toStorage(object) };
+  return { put: yield* stored(registration, object) };
 }
 
 /** Which part of an object an update is about: the whole (but status, where that is separate) or one subresource. */
@@ -210,8 +211,8 @@ export function* finishUpdate(
   const review = changed.review === undefined ? question : changed.review;
   if (review) yield* core.admission.validate(review);
   if (unchanged(object, old)) return undefined;
-  if (isReleased(object)) return { remove: true, last: registration.toStorage(object) };
-  return { put: registration.toStorage(object) };
+  const kept = yield* stored(registration, object);
+  return isReleased(object) ? { remove: true, last: kept } : { put: kept };
 }
 
 /** Clients do not choose the first status. That of a built-in kind is what Go makes of nothing. */

@@ -3,6 +3,7 @@ import { listPage } from '../cache/list.ts';
 import { openWatch } from '../cache/watch.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
+import type { Entry } from '../store/entry.ts';
 import { listQuery, parseResourceVersion } from './query.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 
@@ -19,13 +20,24 @@ function tooLarge(wanted: number, current: number): ApiError {
 }
 
 /** GET of one object. */
-export function get(core: Core, registration: Registration, request: ApiRequest): Outcome {
+export function get(core: Core, registration: Registration, request: ApiRequest): Outcome | Promise<Outcome> {
   const { namespace, name } = objectKeyOf(registration, request);
   const wanted = request.query.get('resourceVersion');
   if (wanted) refuseFuture(core, parseResourceVersion(wanted));
   const entry = core.store.cache(registration.storage).entries.get(namespace, name);
   if (!entry) throw notFound(registration.served, name);
-  return { kind: 'entry', code: 200, registration, entry: registration.view(entry) };
+  return once(registration, [entry], () => ({
+    kind: 'entry',
+    code: 200,
+    registration,
+    entry: registration.view(entry),
+  }));
+}
+
+/** Goes on when all entries can be viewed: at once, unless a webhook has to convert some. */
+export function once<T>(registration: Registration, entries: readonly Entry[], go: () => T): T | Promise<T> {
+  const ready = registration.prepare?.(entries);
+  return ready ? ready.then(go) : go();
 }
 
 /** The key of the object that a path names. */
@@ -38,7 +50,7 @@ function refuseFuture(core: Core, wanted: number): void {
 }
 
 /** LIST, a page of it or all. */
-export function list(core: Core, registration: Registration, request: ApiRequest): Outcome {
+export function list(core: Core, registration: Registration, request: ApiRequest): Outcome | Promise<Outcome> {
   const query = listQuery(request, registration);
   const { resourceVersion, match } = query;
   if (resourceVersion !== undefined) refuseFuture(core, resourceVersion);
@@ -51,7 +63,7 @@ export function list(core: Core, registration: Registration, request: ApiRequest
     ...(query.continue === undefined ? {} : { continue: query.continue }),
     ...(exact === undefined ? {} : { exact }),
   });
-  return { kind: 'list', registration, page };
+  return once(registration, page.entries, () => ({ kind: 'list', registration, page }));
 }
 
 /** WATCH, from a revision, from now, or beginning with what there is. */

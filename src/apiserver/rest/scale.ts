@@ -108,7 +108,7 @@ function asScale(outcome: Outcome, registration: Registration): Outcome {
 /** GET, PUT and PATCH of an object's scale. */
 export async function scale(core: Core, registration: Registration, request: ApiRequest): Promise<Outcome> {
   const { verb } = request.info;
-  if (verb === 'get') return asScale(get(core, registration, request), registration);
+  if (verb === 'get') return asScale(await get(core, registration, request), registration);
   const write = beginWrite(core, registration, request, verb === 'patch' ? 'PatchOptions' : 'UpdateOptions');
   const next = verb === 'patch' ? patchedScale(request, registration) : givenScale(request);
   const outcome = await change(write, 'scale', function* (old) {

@@ -18,6 +18,7 @@ import { checkPreconditions } from './metadata.ts';
 import { objectKeyOf } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import type { Steps } from './steps.ts';
+import { viewable } from './stored.ts';
 import { beginWrite, type Write } from './write.ts';
 
 /** PUT of a whole object, or of its status. */
@@ -97,10 +98,12 @@ export async function change(
       if (!missing) throw notFound(registration.served, key.name);
       return yield* missing();
     }
+    yield* viewable(registration, current);
     const old = registration.view(current).object;
     const making = make(old);
     const changed = 'object' in making ? making : yield* making;
     return (yield* finishUpdate(write, changed, old, scope)) ?? { keep: current };
   });
+  await registration.prepare?.([entry]);
   return { kind: 'entry', code: created ? 201 : 200, registration, entry: registration.view(entry) };
 }

@@ -14,14 +14,14 @@ export interface WebhookCaller {
   /**
    * Posts a value as JSON and resolves to the answer's JSON, within `timeoutSeconds`.
    * @throws WebhookCallError when the webhook cannot be reached or trusted, answers late, with an error, with more than
-   * 3 MiB, or with what is no JSON. Redirects are not followed.
+   * 3 MiB and twice the size of the question, or with what is no JSON. Redirects are not followed.
    */
   call(config: WebhookClientConfig, body: unknown, timeoutSeconds: number): Promise<unknown>;
   /** Ends all connections. */
   close(): void;
 }
 
-/** As many answers as a request may have bytes: a webhook cannot fill the memory. */
+/** What an answer may have in bytes beside twice the question: a webhook cannot fill the memory. */
 const MAX_ANSWER = 3 * 1024 * 1024;
 /** Connections are kept for this many webhooks; those of the one that was called longest ago end. */
 const MAX_AGENTS = 32;
@@ -72,8 +72,9 @@ export function createWebhookCaller(resolve: ServiceResolver): WebhookCaller {
       url.searchParams.set('timeout', `${timeoutSeconds}s`);
       const signal = AbortSignal.timeout(timeoutSeconds * 1000);
       try {
-        const answer = await post(config, url, Buffer.from(JSON.stringify(body)), signal);
-        return parsed(answer, await bodyOf(answer));
+        const payload = Buffer.from(JSON.stringify(body));
+        const answer = await post(config, url, payload, signal);
+        return parsed(answer, await bodyOf(answer, MAX_ANSWER + 2 * payload.length));
       } catch (error) {
         if (error instanceof WebhookCallError) throw error;
         throw new WebhookCallError(`Post ${JSON.stringify(url.href)}: ${networkError(error, url, signal.aborted)}`);
@@ -115,14 +116,14 @@ function responseTo(sent: ClientRequest, payload: Buffer): Promise<IncomingMessa
   return promise;
 }
 
-async function bodyOf(answer: IncomingMessage): Promise<Buffer> {
+async function bodyOf(answer: IncomingMessage, limit: number): Promise<Buffer> {
   const pieces: Buffer[] = [];
   let size = 0;
   for await (const piece of answer as AsyncIterable<Buffer>) {
     size += piece.length;
-    if (size > MAX_ANSWER) {
+    if (size > limit) {
       answer.destroy();
-      throw new WebhookCallError(`the response is larger than the limit of ${MAX_ANSWER} bytes`);
+      throw new WebhookCallError(`the response is larger than the limit of ${limit} bytes`);
     }
     pieces.push(piece);
   }
