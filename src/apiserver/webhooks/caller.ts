@@ -14,14 +14,14 @@ export interface WebhookCaller {
   /**
    * Posts a value as JSON and resolves to the answer's JSON, within `timeoutSeconds`.
    * @throws WebhookCallError when the webhook cannot be reached or trusted, answers late, with an error, with more than
-   * 3 MiB and twice the size of the question, or with what is no JSON. Redirects are not followed.
+   * 3 MiB or twice the size of the question, or with what is no JSON. Redirects are not followed.
    */
   call(config: WebhookClientConfig, body: unknown, timeoutSeconds: number): Promise<unknown>;
   /** Ends all connections. */
   close(): void;
 }
 
-/** What an answer may have in bytes beside twice the question: a webhook cannot fill the memory. */
+/** What an answer may have in bytes, if it is not twice the question: a webhook cannot fill the memory. */
 const MAX_ANSWER = 3 * 1024 * 1024;
 /** Connections are kept for this many webhooks; those of the one that was called longest ago end. */
 const MAX_AGENTS = 32;
@@ -74,7 +74,7 @@ export function createWebhookCaller(resolve: ServiceResolver): WebhookCaller {
       try {
         const payload = Buffer.from(JSON.stringify(body));
         const answer = await post(config, url, payload, signal);
-        return parsed(answer, await bodyOf(answer, MAX_ANSWER + 2 * payload.length));
+        return parsed(answer, await bodyOf(answer, Math.max(MAX_ANSWER, 2 * payload.length)));
       } catch (error) {
         if (error instanceof WebhookCallError) throw error;
         throw new WebhookCallError(`Post ${JSON.stringify(url.href)}: ${networkError(error, url, signal.aborted)}`);
