@@ -28,6 +28,10 @@ export interface AuthenticationFlags {
   anonymousAuth?: boolean;
   /** An apiserver.config.k8s.io AuthenticationConfiguration file, in place of the flags below. */
   authenticationConfig?: string;
+  /** The first one issues service account tokens, those of all are accepted. Default kubeadm's. */
+  serviceAccountIssuer?: readonly string[];
+  /** How long a service account token may live, as Go writes durations: '24h'. Default: as long as is asked for. */
+  serviceAccountMaxTokenExpiration?: string;
   oidcIssuerUrl?: string;
   oidcClientId?: string;
   /** Default 'sub'. */

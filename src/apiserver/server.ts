@@ -13,7 +13,7 @@ import { kubeconfigText } from './auth/kubeconfig.ts';
 import { readAuthentication } from './auth/oidc/configuration.ts';
 import { createOidc } from './auth/oidc/oidc.ts';
 import { openPki, type Pki } from './auth/pki.ts';
-import { createServiceAccountTokens, SERVICE_ACCOUNT_ISSUER } from './auth/service-account-tokens.ts';
+import { createServiceAccountTokens, SERVICE_ACCOUNT_ISSUER, tokenOptions } from './auth/service-account-tokens.ts';
 import { createVirtualHandlers } from './auth/virtual-handlers.ts';
 import { bootstrap } from './bootstrap.ts';
 import type { UserInfo } from './contracts.ts';
@@ -60,7 +60,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     ? readAdmissionConfiguration(admissionControlConfigFile)
     : NO_POD_SECURITY;
 
-  const authentication = readAuthentication(options, [SERVICE_ACCOUNT_ISSUER]);
+  const authentication = readAuthentication(options, options.serviceAccountIssuer ?? [SERVICE_ACCOUNT_ISSUER]);
   const pki = await pkiFor(options.dataDir, range.first, address);
   const audit = await openAudit(options, log);
   const backend = options.dataDir ? databaseIn(options.dataDir, options.quotaBackendBytes) : memoryBackend();
@@ -72,7 +72,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const authority = `${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const url = `https://${authority}`;
 
-  const tokens = await createServiceAccountTokens({ keyPem: pki.serviceAccountKeyPem, serverUrl: url, reader });
+  const tokens = await createServiceAccountTokens({
+    ...{ keyPem: pki.serviceAccountKeyPem, serverUrl: url, reader },
+    ...tokenOptions(options),
+  });
   const { jwt, anonymous } = authentication;
   const authenticator = createAuthenticator({
     ...{ tokens, oidc: createOidc(jwt, log), ...(tokenFile === undefined ? {} : { tokenFile }) },

@@ -15,6 +15,8 @@ export interface Configuration {
   clientCaFile?: string;
   anonymousAuth?: boolean;
   authenticationConfig?: string;
+  serviceAccountIssuer?: string[];
+  serviceAccountMaxTokenExpiration?: string;
   oidcIssuerUrl?: string;
   oidcClientId?: string;
   oidcUsernameClaim?: string;
@@ -107,6 +109,17 @@ export const options: readonly Option[] = [
     field: 'authenticationConfig',
     flag: '--authentication-config <file>',
     description: 'AuthenticationConfiguration: issuers of tokens (OIDC), and how their claims become users',
+  },
+  {
+    field: 'serviceAccountIssuer',
+    flag: '--service-account-issuer <issuer...>',
+    description: 'issuer of service account tokens; of several, the first issues and all are accepted',
+    list: true,
+  },
+  {
+    field: 'serviceAccountMaxTokenExpiration',
+    flag: '--service-account-max-token-expiration <duration>',
+    description: 'how long service account tokens may live, like 24h; when left out: as long as is asked for',
   },
   {
     field: 'oidcIssuerUrl',

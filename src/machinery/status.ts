@@ -105,9 +105,9 @@ export function invalid(of: { group: string; kind: string }, name: string, cause
   const texts = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))];
   const text = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   return new ApiError(422, 'Invalid', `${what} "${name}" is invalid: ${text}`, {
-    name,
+    name: name || undefined,
     group: of.group || undefined,
-    kind: of.kind,
+    kind: of.kind || undefined,
     causes: [...causes],
   });
 }

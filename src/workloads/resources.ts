@@ -10,6 +10,7 @@ export const endpoints = resource('', 'v1', 'endpoints', 'Endpoints');
 export const namespaces = resource('', 'v1', 'namespaces', 'Namespace', false);
 export const nodes = resource('', 'v1', 'nodes', 'Node', false);
 export const pods = resource('', 'v1', 'pods', 'Pod');
+export const secrets = resource('', 'v1', 'secrets', 'Secret');
 export const serviceAccounts = resource('', 'v1', 'serviceaccounts', 'ServiceAccount');
 export const services = resource('', 'v1', 'services', 'Service');
 export const deployments = resource('apps', 'v1', 'deployments', 'Deployment');

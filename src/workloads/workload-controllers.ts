@@ -8,6 +8,7 @@ import { garbageCollector } from './gc/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { replicaSetController } from './replicaset/controller.ts';
 import { scheduler } from './scheduler/controller.ts';
+import { serviceAccountTokenController } from './service-account-tokens.ts';
 import { rootCaPublisher, serviceAccountController } from './service-accounts.ts';
 
 export interface WorkloadOptions {
@@ -35,7 +36,7 @@ export function workloadControllers(platform: PlatformContext, options: Workload
     clusterRoleAggregation(context),
     scheduler(context),
   ];
-  if (caPem) controllers.push(rootCaPublisher(context, caPem));
+  if (caPem) controllers.push(rootCaPublisher(context, caPem), serviceAccountTokenController(context, caPem));
   if (apiAddress && apiPort) {
     controllers.push(apiServerEndpointsController(context, { address: apiAddress, port: apiPort }));
   }

@@ -15,6 +15,8 @@ import { type PolicyRule, ruleAllows, rulesOf } from './policy-rule.ts';
 export interface Rbac {
   authorize(user: UserInfo, request: RequestInfo): Decision;
   rulesFor(user: UserInfo, namespace: string): PolicyRule[];
+  /** Which roles of the user's bindings do not exist, in words; '' if all do. */
+  missingRoles(user: UserInfo, namespace: string): string;
   /** The rules that a binding in the namespace hands out; undefined if there is no such role. */
   rulesOfRole(role: RoleRef, namespace: string): readonly PolicyRule[] | undefined;
   stop(): void;
@@ -36,6 +38,8 @@ interface Grant {
   role: RoleRef;
   /** 'ClusterRoleBinding "x"', for the reason of a decision. */
   source: string;
+  /** 'Group "y"', as the binding names whom it is for. */
+  to: string;
 }
 
 /** Which bindings name a subject. */
@@ -85,27 +89,35 @@ export function createRbac(reader: ObjectReader): Rbac {
     rulesFor(user, namespace) {
       return [...grantsOf(user, namespace)].flatMap((grant) => rulesOfRole(grant.role, namespace) ?? []);
     },
+    missingRoles(user, namespace) {
+      const grants = [...grantsOf(user, namespace)];
+      return inWords(grants.filter((grant) => rulesOfRole(grant.role, namespace) === undefined));
+    },
     authorize(user, request) {
-      const missing = new Set<string>();
+      const missing: Grant[] = [];
       for (const grant of grantsOf(user, request.namespace)) {
         const rules = rulesOfRole(grant.role, request.namespace);
-        if (rules === undefined)
-          missing.add(`${grant.role.kind.toLowerCase()}.${GROUP} "${grant.role.name}" not found`);
+        if (rules === undefined) missing.push(grant);
         else if (rules.some((rule) => ruleAllows(rule, request))) {
           return {
             allowed: true,
-            reason: `RBAC: allowed by ${grant.source} of ${grant.role.kind} "${grant.role.name}"`,
+            reason: `RBAC: allowed by ${grant.source} of ${grant.role.kind} "${grant.role.name}" to ${grant.to}`,
           };
         }
       }
-      const errors = [...missing];
-      const text = errors.length > 1 ? `[${errors.join(', ')}]` : errors.join('');
-      return { allowed: false, reason: text && `RBAC: ${text}` };
+      const errors = inWords(missing);
+      return { allowed: false, reason: errors && `RBAC: ${errors}` };
     },
     stop() {
       for (const stop of stops) stop();
     },
   };
+}
+
+/** The roles that bindings name and nobody has made. */
+function inWords(grants: readonly Grant[]): string {
+  const errors = [...new Set(grants.map(({ role }) => `${role.kind.toLowerCase()}.${GROUP} "${role.name}" not found`))];
+  return errors.length > 1 ? `[${errors.join(', ')}]` : errors.join('');
 }
 
 function follow(reader: ObjectReader, resource: string, set: (object: KubeObject, deleted: boolean) => void) {
@@ -197,10 +209,15 @@ function createBindings() {
       const key = keyOf(binding);
       remove(key);
       if (deleted) return;
-      const grant = { role: roleRefOf(binding), source: `${binding.kind} "${key}"` };
-      const subjects = subjectKeys(binding);
-      subjectsOfBinding.set(key, subjects);
-      for (const subject of subjects) {
+      const { name, namespace } = binding.metadata;
+      const source = `${binding.kind} "${namespace ? `${name}/${namespace}` : name}"`;
+      const subjects = subjectsOf(binding);
+      subjectsOfBinding.set(
+        key,
+        subjects.map(({ subject }) => subject),
+      );
+      for (const { subject, to } of subjects) {
+        const grant = { role: roleRefOf(binding), source, to };
         const grants = bySubject.get(subject);
         if (grants) grants.set(key, grant);
         else bySubject.set(subject, new Map([[key, grant]]));
@@ -213,12 +230,14 @@ function createBindings() {
   };
 }
 
-function subjectKeys(binding: KubeObject): string[] {
+/** Whom a binding names: as the key that users are found by, and in words. */
+function subjectsOf(binding: KubeObject): { subject: string; to: string }[] {
   const subjects = Array.isArray(binding['subjects']) ? binding['subjects'].map(fieldsOf) : [];
   return subjects.flatMap(({ kind, name, namespace }) => {
     if (kind === 'ServiceAccount') {
-      return [`User system:serviceaccount:${namespace || binding.metadata.namespace || ''}:${name}`];
+      const home = namespace || binding.metadata.namespace || '';
+      return [{ subject: `User system:serviceaccount:${home}:${name}`, to: `ServiceAccount "${name}/${home}"` }];
     }
-    return kind === 'User' || kind === 'Group' ? [`${kind} ${name}`] : [];
+    return kind === 'User' || kind === 'Group' ? [{ subject: `${kind} ${name}`, to: `${kind} "${name}"` }] : [];
   });
 }

@@ -19,6 +19,8 @@ export interface ServiceAccountTokens {
   readonly jwks: object;
   /** The API server's own audiences. */
   readonly audiences: readonly string[];
+  /** Tokens live no longer than this; Infinity for as long as is asked for. */
+  readonly maxExpirationSeconds: number;
 }
 
 export interface VerifiedToken {
@@ -48,8 +50,10 @@ export interface IssueRequest {
 export interface TokenOptions {
   /** PKCS #8 PEM of a P-256 key. */
   keyPem: string;
-  /** 'https://kubernetes.default.svc.cluster.local' unless told otherwise, as kubeadm sets it. */
-  issuer?: string;
+  /** The first one issues, the tokens of all are accepted; SERVICE_ACCOUNT_ISSUER unless given. */
+  issuers?: readonly string[];
+  /** In seconds. */
+  maxExpiration?: number;
   /** The URL under which the server answers, for jwks_uri. */
   serverUrl: string;
   reader: ObjectReader;
@@ -77,9 +81,33 @@ interface Claims {
   node: BoundObject | undefined;
 }
 
+/**
+ * What the flags say of issuers and of how long tokens live.
+ * @throws Error for an issuer that looks like a URL and is none, and for a duration out of bounds.
+ */
+export function tokenOptions(flags: {
+  serviceAccountIssuer?: readonly string[];
+  serviceAccountMaxTokenExpiration?: string;
+}): Pick<TokenOptions, 'issuers' | 'maxExpiration'> {
+  const { serviceAccountIssuer: issuers, serviceAccountMaxTokenExpiration: longest } = flags;
+  for (const issuer of issuers ?? []) {
+    if (issuer.includes(':') && !URL.canParse(issuer)) {
+      throw new Error(`service-account-issuer ${JSON.stringify(issuer)} contained a ':' but was not a valid URL`);
+    }
+  }
+  if (longest === undefined) return issuers ? { issuers } : {};
+  const [, hours = 0, minutes = 0, seconds = 0] = /^(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$/.exec(longest) ?? [];
+  const maxExpiration = Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds);
+  if (maxExpiration < 3600 || maxExpiration > 2 ** 32) {
+    throw new Error('the service-account-max-token-expiration must be between 1 hour and 2^32 seconds');
+  }
+  return { ...(issuers ? { issuers } : {}), maxExpiration };
+}
+
 /** Reads the key and prepares the published documents. Throws an Error for a key that is not one. */
 export async function createServiceAccountTokens(options: TokenOptions): Promise<ServiceAccountTokens> {
-  const issuer = options.issuer ?? SERVICE_ACCOUNT_ISSUER;
+  const issuers = options.issuers?.length ? options.issuers : [SERVICE_ACCOUNT_ISSUER];
+  const [issuer = SERVICE_ACCOUNT_ISSUER] = issuers;
   const privateKey = createPrivateKey(options.keyPem);
   const publicKey = createPublicKey(privateKey);
   const jwk = await exportJWK(publicKey);
@@ -89,8 +117,8 @@ export async function createServiceAccountTokens(options: TokenOptions): Promise
   async function claimsOf(token: string): Promise<Claims | undefined> {
     const known = checked.get(token);
     if (known !== undefined) return known;
-    if (!isFrom(token, issuer)) return undefined;
-    const claims = await checkSignature(token, publicKey, issuer);
+    if (!isFrom(token, issuers)) return undefined;
+    const claims = await checkSignature(token, publicKey, issuers);
     if (checked.size >= REMEMBERED_TOKENS) {
       const oldest = checked.keys().next().value;
       if (oldest !== undefined) checked.delete(oldest);
@@ -100,7 +128,8 @@ export async function createServiceAccountTokens(options: TokenOptions): Promise
   }
 
   return {
-    audiences: [issuer],
+    audiences: issuers,
+    maxExpirationSeconds: options.maxExpiration ?? Number.POSITIVE_INFINITY,
     jwks: { keys: [{ use: 'sig', alg: ALGORITHM, kid, ...jwk }] },
     configuration: {
       issuer,
@@ -133,22 +162,22 @@ export async function createServiceAccountTokens(options: TokenOptions): Promise
   };
 }
 
-/** Whether a token names us as its issuer. Nothing it says is trusted yet. */
-function isFrom(token: string, issuer: string): boolean {
+/** Whether a token names one of our issuers. Nothing it says is trusted yet. */
+function isFrom(token: string, issuers: readonly string[]): boolean {
   if (token.length > MAX_TOKEN_LENGTH || token.split('.').length !== 3) return false;
   try {
-    return decodeJwt(token).iss === issuer;
+    return issuers.includes(decodeJwt(token).iss ?? '');
   } catch (error) {
     if (error instanceof errors.JOSEError) return false;
     throw error;
   }
 }
 
-async function checkSignature(token: string, key: KeyObject, issuer: string): Promise<Claims> {
+async function checkSignature(token: string, key: KeyObject, issuers: readonly string[]): Promise<Claims> {
   try {
     const { payload } = await jwtVerify(token, key, {
       algorithms: [ALGORITHM],
-      issuer,
+      issuer: [...issuers],
       requiredClaims: ['aud', 'exp'],
     });
     return readClaims(payload);

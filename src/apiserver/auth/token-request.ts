@@ -23,8 +23,7 @@ const MAX_EXPIRATION = 2 ** 32;
  * Throws ApiError 404 without the service account or bound object, 409 for another uid, 422 for a bad expiry.
  */
 export async function requestToken(
-  reader: ObjectReader,
-  tokens: ServiceAccountTokens,
+  { reader, tokens, warn }: { reader: ObjectReader; tokens: ServiceAccountTokens; warn: (text: string) => void },
   request: KubeObject,
   namespace: string,
   name: string,
@@ -42,7 +41,11 @@ export async function requestToken(
   }
 
   const spec = fieldsOf(request.spec);
-  const expirationSeconds = checkExpiration(spec['expirationSeconds'] ?? DEFAULT_EXPIRATION);
+  const wanted = checkExpiration(spec['expirationSeconds'] ?? DEFAULT_EXPIRATION);
+  const expirationSeconds = Math.min(wanted, tokens.maxExpirationSeconds);
+  if (expirationSeconds < wanted) {
+    warn(`requested expiration of ${wanted} seconds shortened to ${expirationSeconds} seconds`);
+  }
   const given = stringsOf(spec['audiences']);
   const audiences = given.length > 0 ? given : [...tokens.audiences];
   const issuedAt = Math.floor(Date.now() / 1000);
@@ -104,8 +107,9 @@ function bound(
     }
     return { name: meant, uid: actual };
   };
-  switch (`${apiVersion} ${kind}`) {
-    case 'v1 Pod': {
+  const [version = '', group = ''] = String(apiVersion).split('/').reverse();
+  switch (group === '' ? kind : '') {
+    case 'Pod': {
       const pod = lookUp(reader, 'pods', meant, namespace);
       if ((pod.spec?.['serviceAccountName'] ?? '') !== account) {
         throw badRequest(
@@ -114,12 +118,12 @@ function bound(
       }
       return { pod: check(pod), ...nodeOf(reader, pod) };
     }
-    case 'v1 Secret':
+    case 'Secret':
       return { secret: check(lookUp(reader, 'secrets', meant, namespace)) };
-    case 'v1 Node':
+    case 'Node':
       return { node: check(lookUp(reader, 'nodes', meant)) };
     default:
-      throw badRequest(`cannot bind token to object of type ${apiVersion}, Kind=${kind}`);
+      throw badRequest(`cannot bind token to object of type ${group}/${version}, Kind=${kind}`);
   }
 }
 

@@ -21,7 +21,7 @@ export async function reviewToken(authenticator: TokenAuthenticator, review: Kub
     if (!(error instanceof ApiError) || error.code !== 401) throw error;
     return {
       ...answer,
-      status: { authenticated: false, user: {}, error: 'the token is not valid for these audiences' },
+      status: { user: {}, error: 'invalid bearer token' },
     };
   }
 }

@@ -36,6 +36,7 @@ const authorizer: PolicyAuthorizer = {
     { verbs: ['get'], apiGroups: [''], resources: ['pods'], resourceNames: ['web'] },
     { verbs: ['get'], nonResourceURLs: ['/version'] },
   ],
+  missingRoles: () => '',
   checkEscalation: () => undefined,
   stop: () => undefined,
 };
@@ -53,7 +54,7 @@ async function create(resource: string, kind: string, spec: object, namespace = 
   const handler = handlers.get(resource);
   if (!handler) throw new Error(`no handler for ${resource}`);
   const given = { apiVersion: 'v1', kind, metadata: {} as KubeObject['metadata'], spec: { ...spec } };
-  return await handler(ann, given, namespace, name);
+  return await handler(ann, given, namespace, name, () => undefined);
 }
 
 describe('access reviews', () => {
@@ -118,8 +119,11 @@ describe('identity reviews', () => {
       user: { username: 'jane', uid: '2', groups: ['dev', 'system:authenticated'] },
       audiences: [ISSUER],
     });
-    expect((await review({ token: 'static', audiences: ['vault'] })).status).toMatchObject({ authenticated: false });
-    expect((await review({ token: 'wrong' })).status).toMatchObject({ authenticated: false, user: {} });
+    expect((await review({ token: 'static', audiences: ['vault'] })).status).toEqual({
+      user: {},
+      error: 'invalid bearer token',
+    });
+    expect((await review({ token: 'wrong' })).status).toMatchObject({ user: {} });
     await expect(review({})).rejects.toMatchObject({ code: 400 });
   });
 });

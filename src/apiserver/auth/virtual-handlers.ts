@@ -13,6 +13,8 @@ export type VirtualHandler = (
   object: KubeObject,
   namespace: string,
   name: string,
+  /** Adds a Warning header to the answer. */
+  warn: (text: string) => void,
 ) => Promise<KubeObject>;
 
 export interface VirtualDependencies {
@@ -41,6 +43,9 @@ export function createVirtualHandlers(dependencies: VirtualDependencies): Readon
     ['selfsubjectrulesreviews.authorization.k8s.io', async (user, review) => reviewOwnRules(authorizer, user, review)],
     ['selfsubjectreviews.authentication.k8s.io', async (user, review) => reviewSelf(user, review)],
     ['tokenreviews.authentication.k8s.io', (_, review) => reviewToken(authenticator, review)],
-    ['serviceaccounts/token', (_, request, namespace, name) => requestToken(reader, tokens, request, namespace, name)],
+    [
+      'serviceaccounts/token',
+      (_, request, namespace, name, warn) => requestToken({ reader, tokens, warn }, request, namespace, name),
+    ],
   ]);
 }

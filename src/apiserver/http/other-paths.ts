@@ -33,8 +33,8 @@ export function serveOtherPath(
     sendBytes(response, 200, 'text/plain; version=0.0.4; charset=utf-8', Buffer.from(metrics.render()));
     return true;
   }
-  if (path === '/openid/v1/jwks') return sendJson(response, 'application/jwk-set+json', tokens.jwks);
-  if (path === '/.well-known/openid-configuration') return sendJson(response, 'application/json', tokens.configuration);
+  if (path === '/openid/v1/jwks') return sendKeys(response, 'application/jwk-set+json', tokens.jwks);
+  if (path === '/.well-known/openid-configuration') return sendKeys(response, 'application/json', tokens.configuration);
   if (path === '/') return sendJson(response, 'application/json', { paths: ROOT_PATHS });
   const document = documents.reply(path, request.headers.accept);
   if (!document) return false;
@@ -59,6 +59,12 @@ const ROOT_PATHS = [
   '/readyz',
   '/version',
 ];
+
+/** What those who verify tokens elsewhere ask for, and may keep for an hour. */
+function sendKeys(response: ServerResponse, contentType: string, value: object): true {
+  response.setHeader('cache-control', 'public, max-age=3600');
+  return sendJson(response, contentType, value);
+}
 
 function sendJson(response: ServerResponse, contentType: string, value: object): true {
   sendBytes(response, 200, contentType, Buffer.from(JSON.stringify(value)));

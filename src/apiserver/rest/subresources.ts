@@ -115,7 +115,7 @@ export async function answerVirtual(
   const write = beginWrite(core, registration ?? serviceAccounts(core), request, 'CreateOptions');
   const typed = registration ? admitFields(write, object, duplicates) : asTokenRequest(object);
   const admitted = await settle(admitNew(write, typed, registration ? undefined : 'token'));
-  const value = await handler(request.user, admitted, request.info.namespace, request.info.name);
+  const value = await handler(request.user, admitted, request.info.namespace, request.info.name, request.warn);
   return { kind: 'value', code: 201, value };
 }
 
