@@ -1,4 +1,4 @@
-import { ApiError } from '../../machinery/index.ts';
+import { ApiError, badRequest } from '../../machinery/index.ts';
 import type { Entry } from '../store/entry.ts';
 import type { ResourceCache } from './cache.ts';
 import type { OrderedEntries } from './order.ts';
@@ -30,14 +30,15 @@ interface Token {
 /**
  * One page of the objects in a selection, all as of one revision.
  * @param revision the newest committed revision.
- * @throws ApiError 410 when the revision of the token, or the exact one, is no longer retained; 400 for a bad token.
+ * @throws ApiError 410 when the revision of the token, or the exact one, is no longer retained, 504 when it is still to
+ * come; 400 for a bad token.
  */
 export function listPage(cache: ResourceCache, revision: number, selection: Selection, request: PageRequest): Page {
   const token = request.continue === undefined ? undefined : parseToken(request.continue);
   const wanted = token ? token.revision : (request.exact ?? revision);
   const at = wanted < 0 ? revision : wanted;
-  if (token && at > revision) throw expiredToken(token);
-  if (at < revision && !cache.reach(at)) throw token ? expiredToken(token) : expired(at, cache.ring.startRevision);
+  if (at > revision) throw tooLargeRevision(at, revision);
+  if (at < revision && !cache.reach(at)) throw token ? expiredToken(token) : expiredList();
   const source = at < revision ? snapshot(cache, at, selection.namespace) : cache.candidates(selection);
   const entries: Entry[] = [];
   let more = false;
@@ -83,19 +84,44 @@ function encodeToken(token: Token): string {
 }
 
 function parseToken(text: string): Token {
+  const bad = (why: string): ApiError => badRequest(`invalid continue token: continue key is not valid: ${why}`);
+  let token: Record<string, unknown>;
   try {
-    const { v, rv, start } = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Record<string, unknown>;
-    if (v === 'meta.k8s.io/v1' && Number.isSafeInteger(rv) && typeof start === 'string' && start.includes('/')) {
-      const slash = start.indexOf('/');
-      return { revision: rv as number, namespace: start.slice(0, slash), name: start.slice(slash + 1) };
-    }
+    token = JSON.parse(Buffer.from(text, 'base64url').toString('utf8')) as Record<string, unknown>;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
+    throw bad('it is no token of this server');
   }
-  throw new ApiError(400, 'BadRequest', 'continue key is not valid: illegal base64 data or not a continue token');
+  const { v: version, rv: revision, start } = token ?? {};
+  if (version !== 'meta.k8s.io/v1')
+    throw bad(`server does not recognize this encoded version ${String(version ?? '')}`);
+  if (!Number.isSafeInteger(revision) || revision === 0) {
+    throw bad('incorrect encoded start resourceVersion (version meta.k8s.io/v1)');
+  }
+  if (typeof start !== 'string' || start === '') {
+    throw bad('no start key in the continuation token (version meta.k8s.io/v1)');
+  }
+  const parts = start.split('/');
+  // Nothing that could lead out of the resource.
+  if (parts.length !== 2 || parts.includes('.') || parts.includes('..')) throw bad(start);
+  return { revision: revision as number, namespace: parts[0] ?? '', name: parts[1] ?? '' };
 }
 
-/** 410 for a watch or list from a revision whose later changes are no longer all known. */
+/** 504 for a revision that this server has not reached. */
+export function tooLargeRevision(wanted: number, current: number): ApiError {
+  const message = `Timeout: Too large resource version: ${wanted}, current: ${current}`;
+  return new ApiError(504, 'Timeout', message, {
+    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+    retryAfterSeconds: 1,
+  });
+}
+
+/** 410 for a list at a revision that is no longer retained. */
+function expiredList(): ApiError {
+  return new ApiError(410, 'Expired', 'The resourceVersion for the provided list is too old.');
+}
+
+/** 410 for a watch from a revision whose later changes are no longer all known. */
 export function expired(revision: number, oldest: number): ApiError {
   return new ApiError(410, 'Expired', `too old resource version: ${revision} (${oldest})`);
 }

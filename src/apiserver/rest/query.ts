@@ -2,9 +2,11 @@ import {
   ApiError,
   badRequest,
   type Fields,
+  invalid,
   type KubeObject,
   parseFieldSelector,
   parseLabelSelector,
+  type StatusCause,
 } from '../../machinery/index.ts';
 import type { Selection } from '../cache/selection.ts';
 import { flag } from '../flag.ts';
@@ -35,24 +37,57 @@ function integer(query: URLSearchParams, name: string): number | undefined {
 }
 
 /** 422 for list options that contradict each other. */
-function invalidOptions(field: string, message: string, reason = 'FieldValueForbidden'): ApiError {
-  const causes = [{ reason, message, field }];
-  return new ApiError(422, 'Invalid', `ListOptions.meta.k8s.io "" is invalid: ${field}: ${message}`, {
-    group: 'meta.k8s.io',
-    kind: 'ListOptions',
-    causes,
-  });
+function invalidOptions(causes: readonly StatusCause[]): ApiError {
+  return invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', causes);
 }
 
-export function parseResourceVersion(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) {
-    throw new ApiError(
-      400,
-      'BadRequest',
-      `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`,
-    );
+/** @throws Error in Go's words, which lists answer with 400 and all else, as upstream, with 500. */
+export function parseResourceVersion(text: string, listing: boolean): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  const quoted = JSON.stringify(text);
+  const message = `resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: invalid syntax`;
+  throw listing ? badRequest(`invalid resource version: ${message}`) : new ApiError(500, '', message);
+}
+
+interface Versioning {
+  watching: boolean;
+  resourceVersion: string | undefined;
+  match: string | undefined;
+  sendInitialEvents: boolean | undefined;
+  continueToken: string | undefined;
+}
+
+/** What contradicts itself in the options that say as of when to list or watch (apimachinery's ValidateListOptions). */
+function versioningErrors(options: Versioning): StatusCause[] {
+  const { watching, resourceVersion, match, sendInitialEvents, continueToken } = options;
+  const field = 'resourceVersionMatch';
+  const causes: StatusCause[] = [];
+  const forbid = (why: string): void => {
+    causes.push({ reason: 'FieldValueForbidden', message: `Forbidden: ${why}`, field });
+  };
+  if (match !== undefined) {
+    if (watching && sendInitialEvents === undefined) {
+      forbid('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    }
+    if (!watching && resourceVersion === undefined) {
+      forbid('resourceVersionMatch is forbidden unless resourceVersion is provided');
+    }
+    if (continueToken) forbid('resourceVersionMatch is forbidden when continue is provided');
+    if (match !== 'Exact' && match !== 'NotOlderThan') {
+      const message = `Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`;
+      causes.push({ reason: 'FieldValueNotSupported', message, field });
+    }
+    if (match === 'Exact' && resourceVersion === '0') {
+      forbid('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+    }
   }
-  return Number(text);
+  if (watching && match === undefined && continueToken) {
+    forbid('resourceVersionMatch is forbidden when continue is provided');
+  }
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan') {
+    forbid('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  }
+  return causes;
 }
 
 /** Reads the options of a list or watch. Throws ApiError 400 or 422. */
@@ -63,50 +98,17 @@ export function listQuery(request: ApiRequest, registration: Registration): List
   const sendInitialEvents = flag(query, 'sendInitialEvents');
   const continueToken = query.get('continue') || undefined;
   const watching = info.verb === 'watch';
-  if (match !== undefined) {
-    if (match !== 'Exact' && match !== 'NotOlderThan') {
-      const message = `Unsupported value: ${JSON.stringify(match)}: supported values: "Exact", "NotOlderThan", ""`;
-      throw invalidOptions('resourceVersionMatch', message, 'FieldValueNotSupported');
-    }
-    if (watching && sendInitialEvents === undefined) {
-      throw invalidOptions(
-        'resourceVersionMatch',
-        'Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
-      );
-    }
-    if (!watching && resourceVersion === undefined) {
-      throw invalidOptions(
-        'resourceVersionMatch',
-        'Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided',
-      );
-    }
-    if (continueToken) {
-      throw invalidOptions(
-        'resourceVersionMatch',
-        'Forbidden: resourceVersionMatch is forbidden when continue is provided',
-      );
-    }
-    if (match === 'Exact' && resourceVersion === '0') {
-      throw invalidOptions(
-        'resourceVersionMatch',
-        'Forbidden: resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
-      );
-    }
-  }
-  if (sendInitialEvents !== undefined && match !== 'NotOlderThan') {
-    throw invalidOptions(
-      'resourceVersionMatch',
-      'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    );
-  }
+  const causes = versioningErrors({ watching, resourceVersion, match, sendInitialEvents, continueToken });
+  if (causes.length > 0) throw invalidOptions(causes);
   if (continueToken && resourceVersion && resourceVersion !== '0') {
     throw badRequest('specifying resource version is not allowed when using continue');
   }
   return {
     selection: selectionOf(request, registration),
-    limit: Math.max(0, integer(query, 'limit') ?? 0),
+    // As upstream's watch cache, which a list at revision 0 is always answered from.
+    limit: resourceVersion === '0' ? 0 : Math.max(0, integer(query, 'limit') ?? 0),
     continue: continueToken,
-    resourceVersion: resourceVersion === undefined ? undefined : parseResourceVersion(resourceVersion),
+    resourceVersion: resourceVersion === undefined ? undefined : parseResourceVersion(resourceVersion, !watching),
     match: match as ListQuery['match'],
     timeoutSeconds: integer(query, 'timeoutSeconds'),
     allowWatchBookmarks: flag(query, 'allowWatchBookmarks') ?? false,

@@ -1,5 +1,5 @@
-import { ApiError, notFound } from '../../machinery/index.ts';
-import { listPage } from '../cache/list.ts';
+import { notFound } from '../../machinery/index.ts';
+import { listPage, tooLargeRevision } from '../cache/list.ts';
 import { openWatch } from '../cache/watch.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
@@ -10,20 +10,11 @@ import type { ApiRequest, Outcome } from './request.ts';
 /** A watch without timeoutSeconds ends after this long at least, and twice as long at most (upstream's spread). */
 const MIN_WATCH_SECONDS = 1_800;
 
-/** 504 for a revision that this server has not reached. */
-function tooLarge(wanted: number, current: number): ApiError {
-  const message = `Too large resource version: ${wanted}, current: ${current}`;
-  return new ApiError(504, 'Timeout', message, {
-    causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
-    retryAfterSeconds: 1,
-  });
-}
-
 /** GET of one object. */
 export function get(core: Core, registration: Registration, request: ApiRequest): Outcome | Promise<Outcome> {
   const { namespace, name } = objectKeyOf(registration, request);
   const wanted = request.query.get('resourceVersion');
-  if (wanted) refuseFuture(core, parseResourceVersion(wanted));
+  if (wanted) refuseFuture(core, parseResourceVersion(wanted, false));
   const entry = core.store.cache(registration.storage).entries.get(namespace, name);
   if (!entry) throw notFound(registration.served, name);
   return once(registration, [entry], () => ({
@@ -46,7 +37,7 @@ export function objectKeyOf(registration: Registration, { info }: ApiRequest): {
 }
 
 function refuseFuture(core: Core, wanted: number): void {
-  if (wanted > core.store.revision) throw tooLarge(wanted, core.store.revision);
+  if (wanted > core.store.revision) throw tooLargeRevision(wanted, core.store.revision);
 }
 
 /** LIST, a page of it or all. */
