@@ -87,7 +87,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const core: Core = {
     store,
     registry,
-    admission: createAdmission(store, { serviceRange, podSecurity }, dynamic.parts),
+    admission: createAdmission(store, { serviceRange, podSecurity }, dynamic.configured),
     virtual: createVirtualHandlers({ authenticator, authorizer, tokens, reader }),
     checkEscalation: authorizer.checkEscalation,
   };

@@ -69,6 +69,7 @@ export { type CompiledRule, compilation, compileRule, markResourceRoot } from '.
 export { type ValidateOptions, validateSchema } from './structural-validate.ts';
 export { compareText } from './text.ts';
 export { timestamp } from './time.ts';
+export { mergeTyped } from './typed-merge.ts';
 export { convertAutoscaler, DEFAULT_CPU_UTILIZATION } from './types/autoscalers.ts';
 export { builtinResources, resourceOf } from './types/builtin-resources.ts';
 export { decodeProtobuf } from './types/decode-protobuf.ts';

@@ -70,7 +70,10 @@ describe('JSON patch', () => {
       [{ op: 'replace', path: '/b', value: 1 }],
       'replace operation does not apply: doc is missing key: /b: missing value',
     ],
-    [[{ op: 'remove', path: '/b' }], 'remove operation does not apply: doc is missing key: /b: missing value'],
+    [
+      [{ op: 'remove', path: '/b' }],
+      "error in remove for path: '/b': Unable to remove nonexistent key: b: missing value",
+    ],
     [
       [{ op: 'add', path: '/b/c', value: 1 }],
       'add operation does not apply: doc is missing path: "/b/c": missing value',

@@ -153,7 +153,8 @@ function take(document: Document, op: string, pointer: string, how: 'keep' | 're
     return how === 'remove' ? parent.splice(index, 1)[0] : parent[index];
   }
   if (pointer === '' || !isFields(parent) || !Object.hasOwn(parent, key)) {
-    return fail(`${op} operation does not apply: doc is missing key: ${pointer}: missing value`);
+    if (op !== 'remove') return fail(`${op} operation does not apply: doc is missing key: ${pointer}: missing value`);
+    return fail(`error in remove for path: '${pointer}': Unable to remove nonexistent key: ${key}: missing value`);
   }
   const value = getOwn(parent, key);
   if (how === 'remove') delete parent[key];

@@ -117,6 +117,11 @@ export function badRequest(message: string): ApiError {
   return new ApiError(400, 'BadRequest', message);
 }
 
+/** 500 for what should not have happened, with the reason. */
+export function internalError(why: string): ApiError {
+  return new ApiError(500, 'InternalError', `Internal error occurred: ${why}`, { causes: [{ message: why }] });
+}
+
 /** 403, worded as the RBAC authorizer words it. `message` is the whole text after 'forbidden: '. */
 export function forbidden(of: Named, name: string, message: string): ApiError {
   const subject = name ? `${qualified(of)} "${name}"` : qualified(of);

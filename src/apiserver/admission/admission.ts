@@ -6,7 +6,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import type { PodSecurityConfiguration } from './pod-security/configuration.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
-import type { AdmissionPlugin, AdmissionRequest, DynamicAdmission } from './request.ts';
+import type { AdmissionPlugin, AdmissionRequest, WaitingAdmission } from './request.ts';
 import { awaitDefaultAccount, serviceAccount } from './service-account.ts';
 import { createServiceAllocator } from './service-allocation.ts';
 import { defaultTolerationSeconds } from './tolerations.ts';
@@ -48,14 +48,19 @@ function finalPlugins(store: Store): readonly AdmissionPlugin[] {
   return [namespaceLifecycle(store)];
 }
 
-/** @param dynamic what is configured by objects: policies, then webhooks. */
+/** Admission that objects configure: policies, in the order in which they are asked, and then webhooks. */
+export interface ConfiguredAdmission {
+  policies: readonly AdmissionPlugin[];
+  webhooks: WaitingAdmission;
+}
+
 export function createAdmission(
   store: Store,
   options: AdmissionOptions,
-  dynamic: readonly DynamicAdmission[] = [],
+  { policies, webhooks }: ConfiguredAdmission,
 ): Admission {
   const services = createServiceAllocator(store, options.serviceRange);
-  const plugins = orderedPlugins(store, options);
+  const plugins = [...orderedPlugins(store, options), ...policies];
   const last = finalPlugins(store);
   return {
     async ready({ served }, namespace, object) {
@@ -64,8 +69,8 @@ export function createAdmission(
     *mutate(request) {
       const rounds = { again: false, changed: false, memory: new Map() };
       const round = function* (): Steps<void> {
-        for (const plugin of plugins) plugin.mutate?.(request);
-        for (const part of dynamic) yield* part.mutate(request, rounds);
+        for (const plugin of plugins) plugin.mutate?.(request, rounds);
+        yield* webhooks.mutate(request, rounds);
       };
       yield* round();
       if (!rounds.changed) return;
@@ -75,7 +80,7 @@ export function createAdmission(
     allocate: services.admit,
     *validate(request) {
       for (const plugin of plugins) plugin.validate?.(request);
-      for (const part of dynamic) yield* part.validate(request);
+      yield* webhooks.validate(request);
       for (const plugin of last) plugin.validate?.(request);
     },
   };

@@ -3,17 +3,23 @@ import type { Registry } from '../registry/registry.ts';
 import type { Store } from '../store/store.ts';
 import { createWebhookCaller } from '../webhooks/caller.ts';
 import { createServiceResolver } from '../webhooks/services.ts';
+import type { ConfiguredAdmission } from './admission.ts';
 import { createEvaluate } from './evaluation.ts';
-import type { DynamicAdmission } from './request.ts';
+import { createMutatingPolicies } from './policies/mutating.ts';
+import { createValidatingPolicies } from './policies/validating.ts';
 import { createWebhooks } from './webhooks/webhooks.ts';
 
-/** The parts of admission that objects configure, in the order in which they are asked, and the way to end their connections. */
+/** What objects configure of admission, and the way to end its connections. */
 export function createDynamicAdmission(
   store: Store,
   registry: Registry,
   authorizer: Authorizer,
-): { parts: readonly DynamicAdmission[]; close(): void } {
+): { configured: ConfiguredAdmission; close(): void } {
   const caller = createWebhookCaller(createServiceResolver(store));
-  const evaluate = createEvaluate(store, authorizer);
-  return { parts: [createWebhooks({ store, registry, caller, evaluate })], close: caller.close };
+  const dependencies = { store, registry, evaluate: createEvaluate(store, authorizer), caller };
+  const configured = {
+    policies: [createMutatingPolicies(dependencies), createValidatingPolicies(dependencies)],
+    webhooks: createWebhooks(dependencies),
+  };
+  return { configured, close: caller.close };
 }

@@ -35,12 +35,12 @@ export interface AdmissionRequest {
   annotate(key: string, value: string): void;
 }
 
-/** A built-in admission plugin. Both of its parts run in the turn in which a write is decided: neither waits. */
+/** An admission plugin, or the policies. Both parts run in the turn in which a write is decided: neither waits. */
 export interface AdmissionPlugin {
   /** Upstream's name, as in --enable-admission-plugins. */
   readonly name: string;
   /** Completes the object in place, or throws ApiError (403 as a rule). May run twice for one write: it is idempotent. */
-  mutate?(request: AdmissionRequest): void;
+  mutate?(request: AdmissionRequest, rounds: Rounds): void;
   /** Looks at the finished object and throws ApiError to refuse it. Changes nothing. */
   validate?(request: AdmissionRequest): void;
 }
@@ -63,8 +63,8 @@ export interface Reinvocation {
   last: KubeObject | undefined;
 }
 
-/** Admission that objects configure, and that may have to wait. */
-export interface DynamicAdmission {
+/** The webhooks: admission that may have to wait. */
+export interface WaitingAdmission {
   mutate(request: AdmissionRequest, rounds: Rounds): Steps<void>;
   validate(request: AdmissionRequest): Steps<void>;
 }

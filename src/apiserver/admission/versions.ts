@@ -1,4 +1,11 @@
-import { apiVersionOf, builtinSchema, type KubeObject } from '../../machinery/index.ts';
+import {
+  ApiError,
+  apiVersionOf,
+  builtinSchema,
+  internalError,
+  type KubeObject,
+  type Schema,
+} from '../../machinery/index.ts';
 import type { Registration } from '../registry/registration.ts';
 import { conform, normalize } from '../rest/conform.ts';
 import { decodeTyped } from '../rest/typed.ts';
@@ -29,15 +36,29 @@ export function shownAs(object: KubeObject, target: Registration, request: Admis
   return target.view(Entry.fromObject(request.registration.toStorage(object), 0)).object;
 }
 
+/** The schema of a request's object as `target` shows it. */
+export function schemaOf(target: Registration, request: AdmissionRequest): Schema {
+  if (!hasOwnKind(request)) return target.served.schema;
+  const { group, version, kind } = kindOf(request.registration, request.subresource);
+  return builtinSchema(apiVersionOf(group, version), kind) ?? {};
+}
+
 /** An object that was changed as `target` shows it, as the request's own version has it: decoded and completed. */
 export function takenBack(changed: KubeObject, target: Registration, request: AdmissionRequest): KubeObject {
-  const { registration, subresource } = request;
-  if (hasOwnKind(request)) {
-    const { group, version, kind } = kindOf(registration, subresource);
-    const schema = builtinSchema(apiVersionOf(group, version), kind);
-    return schema ? decodeTyped(changed, schema).object : changed;
-  }
-  const { object } = conform(target, changed);
+  const object = decoded(() =>
+    hasOwnKind(request) ? decodeTyped(changed, schemaOf(target, request)).object : conform(target, changed).object,
+  );
+  if (hasOwnKind(request)) return object;
   normalize(target, object);
-  return shownAs(object, registration, { ...request, registration: target });
+  return shownAs(object, request.registration, { ...request, registration: target });
+}
+
+/** What admission made of an object is not its client's fault. */
+function decoded(decode: () => KubeObject): KubeObject {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof ApiError) throw internalError(error.message.replace(/^.*? cannot be handled as a \S+ /, ''));
+    throw error;
+  }
 }

@@ -9,7 +9,7 @@ import {
   unsupportedValue,
 } from '../../machinery/index.ts';
 import type { KindStrategy } from '../contracts.ts';
-import { invalidAll, isGiven, selectorErrors } from './checks.ts';
+import { invalidAll, isGiven, pathSegmentErrors, selectorErrors } from './checks.ts';
 import { objectAt, objectsAt, textAt } from './fields.ts';
 
 const group = 'rbac.authorization.k8s.io';
@@ -89,19 +89,13 @@ function bindingStrategy(kinds: readonly string[], namespaced: boolean): KindStr
 export const roleBindingStrategy = bindingStrategy(['Role', 'ClusterRole'], true);
 export const clusterRoleBindingStrategy = bindingStrategy(['ClusterRole'], false);
 
-/** A name that fits one segment of a path. */
-function segmentErrors(name: string): string[] {
-  if (name === '.' || name === '..') return [`may not be '${name}'`];
-  return ['/', '%'].filter((char) => name.includes(char)).map((char) => `may not contain '${char}'`);
-}
-
 function roleRefErrors(role: Fields | undefined, kinds: readonly string[]): StatusCause[] {
   const [apiGroup, kind, name] = ['apiGroup', 'kind', 'name'].map((key) => textAt(role, key));
   const errors: StatusCause[] = [];
   if (apiGroup !== group) errors.push(unsupportedValue('roleRef.apiGroup', apiGroup, [group]));
   if (!kinds.includes(kind ?? '')) errors.push(unsupportedValue('roleRef.kind', kind, kinds));
   if (!name) errors.push(requiredValue('roleRef.name'));
-  else errors.push(...invalidAll('roleRef.name', name, segmentErrors(name)));
+  else errors.push(...invalidAll('roleRef.name', name, pathSegmentErrors(name)));
   return errors;
 }
 

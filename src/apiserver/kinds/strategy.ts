@@ -1,4 +1,5 @@
 import type { KindStrategy } from '../contracts.ts';
+import { validatingBindingStrategy, validatingPolicyStrategy } from './admission-policy.ts';
 import { controllerRevisionStrategy } from './apps/controller-revision.ts';
 import { daemonSetStrategy } from './apps/daemon-set.ts';
 import { deploymentStrategy } from './apps/deployment.ts';
@@ -12,6 +13,7 @@ import { endpointSliceStrategy } from './endpoint-slice.ts';
 import { eventStrategy } from './event.ts';
 import { ingressStrategy } from './ingress.ts';
 import { leaseStrategy } from './lease.ts';
+import { mutatingBindingStrategy, mutatingPolicyStrategy } from './mutating-policy.ts';
 import { namespaceStrategy } from './namespace.ts';
 import { podStrategy } from './pod.ts';
 import { podTemplateStrategy } from './pod-template.ts';
@@ -31,6 +33,10 @@ const strategies: ReadonlyMap<string, KindStrategy> = new Map([
   ['/ReplicationController', replicationControllerStrategy],
   ['/Secret', secretStrategy],
   ['/Service', serviceStrategy],
+  ['admissionregistration.k8s.io/MutatingAdmissionPolicy', mutatingPolicyStrategy],
+  ['admissionregistration.k8s.io/MutatingAdmissionPolicyBinding', mutatingBindingStrategy],
+  ['admissionregistration.k8s.io/ValidatingAdmissionPolicy', validatingPolicyStrategy],
+  ['admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding', validatingBindingStrategy],
   ['admissionregistration.k8s.io/MutatingWebhookConfiguration', mutatingWebhooksStrategy],
   ['admissionregistration.k8s.io/ValidatingWebhookConfiguration', validatingWebhooksStrategy],
   ['apps/ControllerRevision', controllerRevisionStrategy],

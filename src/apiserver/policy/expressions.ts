@@ -1,6 +1,7 @@
 import {
   type CelBudget,
   CelError,
+  type CelFunctions,
   CelMissingError,
   type CelProgram,
   type CelType,
@@ -75,6 +76,12 @@ const NAMESPACE = celType.object('kubernetes.Namespace', {
   status: celType.object('kubernetes.NamespaceStatus', { phase: string }),
 });
 
+/** The functions beside CEL's and Kubernetes' own. */
+const FUNCTIONS: CelFunctions = {
+  ...authorizerFunctions,
+  'jsonpatch.escapeKey(string): string': (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1'),
+};
+
 function typesOf(scope: Scope): Record<string, CelType> {
   const object = scope.objects?.object ?? dyn;
   return {
@@ -101,14 +108,15 @@ export function compileExpression(source: string, scope: Scope, results: readonl
   try {
     const program = compileCel(source, {
       variables: typesOf(scope),
-      functions: authorizerFunctions,
+      functions: FUNCTIONS,
       ...(scope.structs ? { structs: scope.structs } : {}),
     });
     const type = formatType(program.type);
     const wanted = results.map(formatType);
     if (wanted.length === 0 || wanted.includes(type)) return { program };
     const [only = ''] = wanted;
-    const error = wanted.length > 1 ? `must evaluate to one of [${wanted.join(' ')}]` : `must evaluate to ${only}`;
+    const error =
+      wanted.length > 1 ? `must evaluate to one of [${wanted.join(' ')}]` : `must evaluate to ${only} but got ${type}`;
     return { error };
   } catch (error) {
     if (error instanceof CelError) return { error: `compilation failed: ${error.report}` };

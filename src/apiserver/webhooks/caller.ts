@@ -77,7 +77,9 @@ export function createWebhookCaller(resolve: ServiceResolver): WebhookCaller {
         return parsed(answer, await bodyOf(answer, Math.max(MAX_ANSWER, 2 * payload.length)));
       } catch (error) {
         if (error instanceof WebhookCallError) throw error;
-        throw new WebhookCallError(`Post ${JSON.stringify(url.href)}: ${networkError(error, url, signal.aborted)}`);
+        throw new WebhookCallError(
+          `Post ${JSON.stringify(shown(url, config))}: ${networkError(error, url, signal.aborted)}`,
+        );
       }
     },
     close() {
@@ -86,6 +88,10 @@ export function createWebhookCaller(resolve: ServiceResolver): WebhookCaller {
     },
   };
 }
+
+/** A URL as Go writes it: the port of a Service is always there. */
+const shown = ({ href, host, port }: URL, { service }: WebhookClientConfig): string =>
+  service && port === '' ? href.replace(host, `${host}:443`) : href;
 
 /** Connects to a Service's pod, and holds it to the certificate of the Service. */
 const addressOf = ({ host, port }: { host: string; port: number }, { hostname }: URL) => ({

@@ -90,9 +90,17 @@ const RBAC = 'rbac.authorization.k8s.io/v1';
 const REVIEW: Options = { verbs: CREATE_ONLY };
 
 const ADMISSION = 'admissionregistration.k8s.io/v1';
+const ADMISSION_BETA = 'admissionregistration.k8s.io/v1beta1';
 const EXTENSION: Options = { categories: ['api-extensions'] };
 
 const GROUPED: readonly ResourceInfo[] = [
+  resource(ADMISSION_BETA, 'mutatingadmissionpolicies', 'MutatingAdmissionPolicy', 'cluster', EXTENSION),
+  resource(ADMISSION_BETA, 'mutatingadmissionpolicybindings', 'MutatingAdmissionPolicyBinding', 'cluster', EXTENSION),
+  resource(ADMISSION, 'validatingadmissionpolicies', 'ValidatingAdmissionPolicy', 'cluster', {
+    ...EXTENSION,
+    subresources: [STATUS],
+  }),
+  resource(ADMISSION, 'validatingadmissionpolicybindings', 'ValidatingAdmissionPolicyBinding', 'cluster', EXTENSION),
   resource(ADMISSION, 'mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', 'cluster', EXTENSION),
   resource(ADMISSION, 'validatingwebhookconfigurations', 'ValidatingWebhookConfiguration', 'cluster', EXTENSION),
   resource('apiextensions.k8s.io/v1', 'customresourcedefinitions', 'CustomResourceDefinition', 'cluster', {

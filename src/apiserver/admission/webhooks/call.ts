@@ -8,11 +8,6 @@ import { type Answer, answerOf, reviewFor } from './review.ts';
 /** A webhook could not be asked, or its answer not be understood: its failurePolicy says what that means. */
 export class WebhookFailure extends Error {}
 
-/** 500, as kube-apiserver's NewInternalError. */
-export function internalError(why: string): ApiError {
-  return new ApiError(500, 'InternalError', `Internal error occurred: ${why}`, { causes: [{ message: why }] });
-}
-
 /**
  * Asks a webhook about a request and passes on its warnings and annotations.
  * @throws WebhookFailure; ApiError 400 for a dry run that it does not support, and with its own status when it refuses.

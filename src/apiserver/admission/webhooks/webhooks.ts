@@ -1,4 +1,11 @@
-import { ApiError, applyJsonPatch, equalJson, forbidden, type KubeObject } from '../../../machinery/index.ts';
+import {
+  ApiError,
+  applyJsonPatch,
+  equalJson,
+  forbidden,
+  internalError,
+  type KubeObject,
+} from '../../../machinery/index.ts';
 import type { Registration } from '../../registry/registration.ts';
 import type { Registry } from '../../registry/registry.ts';
 import { type Steps, wait } from '../../rest/steps.ts';
@@ -7,9 +14,9 @@ import type { WebhookCaller } from '../../webhooks/caller.ts';
 import type { Evaluate } from '../evaluation.ts';
 import { createMatchIndex, isExempt, type MatchIndex, matchedResource, selectsRequest } from '../match.ts';
 import { reinvocationOf, requireAgain } from '../reinvoke.ts';
-import type { AdmissionRequest, DynamicAdmission, Rounds } from '../request.ts';
+import type { AdmissionRequest, Rounds, WaitingAdmission } from '../request.ts';
 import { shownAs, takenBack } from '../versions.ts';
-import { askWebhook, internalError, WebhookFailure } from './call.ts';
+import { askWebhook, WebhookFailure } from './call.ts';
 import { createHooks, type Hook } from './hooks.ts';
 
 export interface WebhookDependencies {
@@ -27,7 +34,7 @@ interface Invocation {
 }
 
 /** MutatingAdmissionWebhook and ValidatingAdmissionWebhook: one after another those that change, all at once those that judge. */
-export function createWebhooks(dependencies: WebhookDependencies): DynamicAdmission {
+export function createWebhooks(dependencies: WebhookDependencies): WaitingAdmission {
   const { store, registry } = dependencies;
   const mutating = createMatchIndex(registry, createHooks(store, 'mutatingwebhookconfigurations'));
   const validating = createMatchIndex(registry, createHooks(store, 'validatingwebhookconfigurations'));
@@ -128,16 +135,25 @@ function failed(error: unknown, hook: Hook, request: AdmissionRequest, annotatio
 
 function operationsOf(base64: string): unknown[] {
   const text = Buffer.from(base64, 'base64').toString('utf8');
+  const undecodable = (why: string): WebhookFailure =>
+    new WebhookFailure(`received undecodable patch in webhook response: ${why}`);
+  let operations: unknown;
   try {
-    const operations: unknown = JSON.parse(text);
-    if (operations === null) return [];
-    if (Array.isArray(operations)) return operations;
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new WebhookFailure(`received undecodable patch in webhook response: ${error.message}`);
+    operations = JSON.parse(text);
+  } catch {
+    throw undecodable(jsonProblem(text));
   }
-  const why = `json: cannot unmarshal ${typeof JSON.parse(text)} into Go value of type jsonpatch.Patch`;
-  throw new WebhookFailure(`received undecodable patch in webhook response: ${why}`);
+  if (Array.isArray(operations)) return operations;
+  if (operations === null) return [];
+  throw undecodable(`json: cannot unmarshal ${typeof operations} into Go value of type jsonpatch.Patch`);
+}
+
+/** What Go says of the commonest texts that are no JSON: those that do not even begin like it, or end too early. */
+function jsonProblem(text: string): string {
+  const first = text.trimStart().at(0) ?? '';
+  return /["[{\d-]/.test(first) || first === ''
+    ? 'unexpected end of JSON input'
+    : `invalid character '${first}' looking for beginning of value`;
 }
 
 function patched(object: KubeObject, operations: unknown[]): KubeObject {
