@@ -33,8 +33,14 @@ const hasOwnKind = ({ registration, subresource }: AdmissionRequest): boolean =>
 /** An object of a request as another version of its resource shows it; the object itself where that is the same. */
 export function shownAs(object: KubeObject, target: Registration, request: AdmissionRequest): KubeObject {
   if (target === request.registration || hasOwnKind(request)) return object;
+  if (target.prepare || request.registration.convertToStorage) throw internalError(cannotConvert(object, target));
   return target.view(Entry.fromObject(request.registration.toStorage(object), 0)).object;
 }
+
+/** Admission does not wait for conversion webhooks: what it cannot show it does not let pass. */
+const cannotConvert = ({ apiVersion, kind }: KubeObject, target: Registration): string =>
+  `admission is configured for ${kind} of ${target.apiVersion}, and objects of ${apiVersion} are converted by a webhook: ` +
+  `name ${apiVersion} in the rules, or set matchPolicy to Exact`;
 
 /** The schema of a request's object as `target` shows it. */
 export function schemaOf(target: Registration, request: AdmissionRequest): Schema {
