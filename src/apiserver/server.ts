@@ -26,6 +26,7 @@ import { listen } from './http/listen.ts';
 import { createMetrics } from './http/metrics.ts';
 import { serveOtherPath } from './http/other-paths.ts';
 import { createNodes } from './http/pod-streams.ts';
+import { stateMetrics } from './http/state-metrics.ts';
 import type { ApiServer, ApiServerOptions, ServerLog } from './options.ts';
 import { createReader } from './reader.ts';
 import { serveCustomResources } from './registry/custom-resources.ts';
@@ -95,8 +96,8 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   await bootstrap(core, { serviceRange, address: host, port: listener.port });
 
   const stopping = new AbortController();
-  const metrics = createMetrics();
   const flow = createFlowControl(store);
+  const metrics = createMetrics(() => stateMetrics(store, flow));
   const nodes = createNodes();
   const documents = createDocuments(registry, authority);
   const checks: HealthCheck[] = [

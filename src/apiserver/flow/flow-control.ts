@@ -1,5 +1,6 @@
 import { ApiError, type KubeObject } from '../../machinery/index.ts';
 import type { RequestInfo, UserInfo } from '../contracts.ts';
+import { createHistogram, type Histogram } from '../exposition.ts';
 import type { Store } from '../store/store.ts';
 import type { Waiting } from './fair-queue.ts';
 import {
@@ -22,6 +23,8 @@ const SERVER_SEATS = 600;
 const TURN = 5;
 /** What is started of what waits in one turn, in seats. */
 const COST_OF_A_TURN = 10;
+/** Upstream's bounds for waiting, in seconds. */
+const WAITS = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
 const GROUP = 'flowcontrol.apiserver.k8s.io';
 
 /** Where a request was sorted to. The uids are '' where there are no objects that say so. */
@@ -49,6 +52,9 @@ export interface FlowCounts {
   dispatched: number;
   rejected: number;
   executing: number;
+  waiting: number;
+  /** How long requests waited, in seconds. */
+  readonly waits: Histogram;
 }
 
 export interface FlowControl {
@@ -120,14 +126,15 @@ export function createFlowControl(store: Store, seats = SERVER_SEATS): FlowContr
   function countsOf({ name }: FlowSchema): FlowCounts {
     let found = counts.get(name);
     if (!found) {
-      found = { dispatched: 0, rejected: 0, executing: 0 };
+      found = { dispatched: 0, rejected: 0, executing: 0, waiting: 0, waits: createHistogram(WAITS) };
       counts.set(name, found);
     }
     return found;
   }
 
-  function seatOf({ schema, level, flow }: Place, cost: number): Seat {
+  function seatOf({ schema, level, flow }: Place, cost: number, waited = 0): Seat {
     const count = countsOf(schema);
+    count.waits.observe(waited);
     count.dispatched++;
     count.executing++;
     hold(level, flow, cost, 1);
@@ -191,16 +198,25 @@ export function createFlowControl(store: Store, seats = SERVER_SEATS): FlowContr
   }
 
   function wait(place: Place, cost: number, onGone: (leave: () => void) => void): Promise<Seat> {
-    const { level, flow } = place;
+    const { schema, level, flow } = place;
+    const began = performance.now();
+    const count = countsOf(schema);
     const { promise, resolve, reject } = Promise.withResolvers<Seat>();
     if (level.queue.length === 0) level.virtualTime = Math.max(level.virtualTime, virtualTime);
-    const request = { flow, cost, start: () => resolve(seatOf(place, cost)) };
+    const begin = (): void => {
+      count.waiting--;
+      resolve(seatOf(place, cost, (performance.now() - began) / 1000));
+    };
+    const request = { flow, cost, start: begin };
     level.queue.push(request);
     waiting++;
+    count.waiting++;
     onGone(() => {
       const before = level.queue.length;
       level.queue.drop(request);
-      waiting -= before - level.queue.length;
+      if (level.queue.length === before) return;
+      waiting--;
+      count.waiting--;
       reject(new Error('the client hung up while its request waited'));
     });
     pump();

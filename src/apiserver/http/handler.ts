@@ -20,7 +20,7 @@ import { handleUpgrade, refuse } from '../streaming/upgrade.ts';
 import { mediaType, readBody } from './body.ts';
 import { allottedTime, isLongRunning, timedOut } from './deadline.ts';
 import { sendPlain } from './health.ts';
-import type { Metrics } from './metrics.ts';
+import type { Metrics, RequestLabels } from './metrics.ts';
 import { negotiate, wantsIndent } from './negotiate.ts';
 import { containerOf, type Nodes } from './pod-streams.ts';
 import { respond, sendError, setWarnings } from './respond.ts';
@@ -105,14 +105,14 @@ async function identify({ access, audit }: Edge, visit: Visit): Promise<UserInfo
 
 /** Answers one HTTP request: authenticate → find a seat → authorize → decode → dispatch → respond. Never throws. */
 export async function handleRequest(edge: Edge, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const began = performance.now();
   const visit = visitOf(request);
   const { info, query } = visit;
+  const counted = edge.metrics.begin(labelsOf(edge, visit));
   response.setHeader('audit-id', visit.id);
   let deadline: NodeJS.Timeout | undefined;
   response.on('close', () => {
     clearTimeout(deadline);
-    observe(edge, info, response.statusCode, (performance.now() - began) / 1000);
+    counted(response.statusCode);
     visit.trail?.stage('ResponseComplete', response.statusCode);
   });
   try {
@@ -130,16 +130,19 @@ export async function handleRequest(edge: Edge, request: IncomingMessage, respon
   }
 }
 
-/** Counts a request; paths that nothing serves are not told apart, or a stranger could fill the memory with their names. */
-function observe({ core, metrics }: Edge, info: RequestInfo, code: number, seconds: number): void {
+/** What a request is counted under; paths that nothing serves are not told apart, or a stranger could fill the memory with their names. */
+function labelsOf({ core }: Edge, { request, info, query }: Visit): RequestLabels {
   const registration = core.registry.find(info.group, info.version, info.resource);
   const known = registration?.served.subresources.some(({ name }) => name === info.subresource);
   const subresource = known ? info.subresource : '';
+  const apply = info.verb === 'patch' && mediaType(request.headers['content-type']).startsWith(APPLY);
   const labels = registration
     ? { ...info, subresource }
     : { ...info, group: '', version: '', resource: '', subresource };
-  metrics.observe(labels, code, seconds);
+  return { info: labels, dryRun: query.get('dryRun') === 'All', apply };
 }
+
+const APPLY = 'application/apply-patch+';
 
 async function serveResource(edge: Edge, visit: Visit, response: ServerResponse, user: UserInfo): Promise<void> {
   const { request, info, query, trail } = visit;
