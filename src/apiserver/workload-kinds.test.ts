@@ -184,3 +184,98 @@ test('a budget has to be updated at the version that was read, a replication con
   });
   expect(scale.body).toMatchObject({ spec: { replicas: 3 }, status: { selector: 'app=x' } });
 });
+
+test('ephemeral containers are added to a pod, and then stay as they are', async () => {
+  await pod('debugged', true);
+  const path = `${PODS}/debugged/ephemeralcontainers`;
+  const strategic = { 'content-type': 'application/strategic-merge-patch+json' };
+  const debug = { name: 'debugger', image: 'busybox', targetContainerName: 'a' };
+  const added = await server.send('PATCH', path, {
+    body: { metadata: { labels: { x: 'y' } }, spec: { ephemeralContainers: [debug], hostNetwork: true } },
+    headers: strategic,
+  });
+  expect(added).toMatchObject({
+    code: 200,
+    body: {
+      metadata: { labels: { app: 'debugged' }, generation: 2 },
+      spec: { ephemeralContainers: [{ ...debug, imagePullPolicy: 'Always', terminationMessagePolicy: 'File' }] },
+    },
+  });
+  expect(added.body['spec']).not.toHaveProperty('hostNetwork');
+  const changed = { spec: { ephemeralContainers: [{ ...debug, image: 'other' }] } };
+  expect(await server.send('PATCH', path, { body: changed, headers: strategic })).toMatchObject({
+    code: 422,
+    body: { message: expect.stringContaining('existing ephemeral containers "debugger" may not be changed') },
+  });
+  const wrong = { name: 'more', image: 'b', targetContainerName: 'nope', ports: [{ containerPort: 1 }] };
+  const refused = await server.send('PATCH', path, {
+    body: { spec: { ephemeralContainers: [wrong] } },
+    headers: strategic,
+  });
+  expect(
+    (refused.body['details'] as { causes: Fields[] }).causes.map(({ field, message }) => `${field}: ${message}`),
+  ).toEqual([
+    'spec.ephemeralContainers[0].targetContainerName: Not found: "nope"',
+    'spec.ephemeralContainers[0].ports: Forbidden: cannot be set for an Ephemeral Container',
+  ]);
+});
+
+test('a resize changes what containers have of CPU and memory, and nothing else', async () => {
+  const resources = { requests: { cpu: '100m' }, limits: { cpu: '200m' } };
+  const spec = { containers: [{ name: 'a', image: 'a:1', resources }] };
+  expect(await server.send('POST', PODS, { body: { metadata: { name: 'sized' }, spec } })).toMatchObject({ code: 201 });
+  const resize = async (container: Fields): Promise<Answer> => {
+    const { body } = await server.send('GET', `${PODS}/sized`);
+    const resized = { ...(body['spec'] as Fields), containers: [{ name: 'a', image: 'b:2', ...container }] };
+    return server.send('PUT', `${PODS}/sized/resize`, { body: { ...body, spec: resized } });
+  };
+  expect(await resize({ resources: { requests: { cpu: '150m' }, limits: { cpu: '200m' } } })).toMatchObject({
+    code: 200,
+    body: {
+      metadata: { generation: 2 },
+      spec: { containers: [{ image: 'a:1', resources: { requests: { cpu: '150m' }, limits: { cpu: '200m' } } }] },
+    },
+  });
+  const causes = async (container: Fields): Promise<unknown> => (await resize(container)).body['details'];
+  expect(await causes({ resources: { requests: { cpu: '150m' } } })).toMatchObject({
+    causes: [{ field: 'spec.containers[0].resources.limits', message: 'Forbidden: resource limits cannot be removed' }],
+  });
+  expect(await causes({ resources: {} })).toMatchObject({
+    causes: [{ message: 'Invalid value: "Burstable": Pod QOS Class may not change as a result of resizing' }, {}, {}],
+  });
+});
+
+test('quantities are stored in one way of writing them, and refused where they are none', async () => {
+  const volume = (sizeLimit: unknown): Fields => ({
+    metadata: { name: 'amounts' },
+    spec: { ...template.spec, volumes: [{ name: 'v', emptyDir: { sizeLimit } }] },
+  });
+  expect((await server.send('POST', PODS, { body: volume('1024Mi') })).body).toMatchObject({
+    spec: { volumes: [{ emptyDir: { sizeLimit: '1Gi' } }] },
+  });
+  expect(await server.send('POST', PODS, { body: volume('lots') })).toMatchObject({
+    code: 400,
+    body: {
+      message:
+        'Pod in version "v1" cannot be handled as a Pod: quantities must match the regular expression \'^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$\'',
+    },
+  });
+});
+
+test('a pod with gates cannot be bound, and is bound once', async () => {
+  const gated = { metadata: { name: 'gated' }, spec: { ...template.spec, schedulingGates: [{ name: 'wait' }] } };
+  expect((await server.send('POST', PODS, { body: gated })).body['status']).toMatchObject({
+    conditions: [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated' }],
+  });
+  const bind = (): Promise<Answer> =>
+    server.send('POST', `${PODS}/gated/binding`, { body: { metadata: { name: 'gated' }, target: { name: 'n1' } } });
+  expect(await bind()).toMatchObject({
+    code: 409,
+    body: {
+      message: 'Operation cannot be fulfilled on pods/binding "gated": pod gated has non-empty .spec.schedulingGates',
+    },
+  });
+  await server.send('PATCH', `${PODS}/gated`, { body: { spec: { schedulingGates: null } }, headers: merge });
+  expect(await bind()).toMatchObject({ code: 201 });
+  expect(await bind()).toMatchObject({ code: 409 });
+});

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../machinery/index.ts';
-import { type AdmissionPlugin, isNewPod } from './request.ts';
+import type { AdmissionPlugin, AdmissionRequest } from './request.ts';
 
 /** How long a pod stays on a node that is not ready or not reachable, unless it says otherwise. */
 const TOLERATION_SECONDS = 300;
@@ -14,9 +14,15 @@ interface Toleration {
 export const defaultTolerationSeconds: AdmissionPlugin = {
   name: 'DefaultTolerationSeconds',
   mutate(request) {
-    if (isNewPod(request)) addDefaultTolerations(request.object);
+    if (isPodWrite(request)) addDefaultTolerations(request.object);
   },
 };
+
+/** Updates may take no toleration away either. */
+function isPodWrite({ operation, registration, subresource }: AdmissionRequest): boolean {
+  const { group, resource } = registration.served;
+  return operation !== 'DELETE' && subresource === undefined && group === '' && resource === 'pods';
+}
 
 /** Adds the tolerations that every pod has for a node in trouble, in place. */
 function addDefaultTolerations(pod: KubeObject): void {

@@ -8,6 +8,12 @@ export function addressErrors(address: string, path: string): StatusCause[] {
     : [];
 }
 
+/** An IP address in a field of old, where IPv4 numbers may begin with zeros. */
+export function legacyAddressErrors(address: string, path: string): StatusCause[] {
+  const decimal = /^\d+(\.\d+){3}$/.test(address) ? address.replace(/(^|\.)0+(?=\d)/g, '$1') : address;
+  return isIP(decimal) === 0 ? addressErrors(address, path) : [];
+}
+
 /** An address that traffic can be sent to. */
 export function endpointAddressErrors(address: string, path: string): StatusCause[] {
   const errors = addressErrors(address, path);

@@ -12,8 +12,8 @@ import type { KindStrategy } from '../contracts.ts';
 import { countErrors, replicaErrors } from './apps/status.ts';
 import { isGiven, nonNegative } from './checks.ts';
 import { ensureObject, mapAt, objectAt, setDefault, textAt } from './fields.ts';
-import { defaultPodSpec } from './pod-defaults.ts';
-import { podTemplateErrors } from './pod-spec-errors.ts';
+import { defaultPodSpec } from './pod/defaults.ts';
+import { podTemplateErrors } from './pod/spec.ts';
 
 /** The forerunner of ReplicaSet: its selector is a map of labels, by default those of its template. */
 export const replicationControllerStrategy: KindStrategy = {

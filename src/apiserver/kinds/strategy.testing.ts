@@ -1,4 +1,5 @@
-import type { Fields, KubeObject } from '../../machinery/index.ts';
+import { builtinSchema, type Fields, type KubeObject } from '../../machinery/index.ts';
+import { decodeTyped } from '../rest/typed.ts';
 import { strategyFor } from './strategy.ts';
 
 const groupOfKind: Record<string, string> = {
@@ -16,7 +17,9 @@ const groupOfKind: Record<string, string> = {
 export function make(kind: string, fields: Fields): KubeObject {
   const group = groupOfKind[kind];
   const metadata = { name: 'x', namespace: 'a', uid: 'u' };
-  return { apiVersion: group ? `${group}/v1` : 'v1', kind, metadata, ...structuredClone(fields) };
+  const object = { apiVersion: group ? `${group}/v1` : 'v1', kind, metadata, ...fields };
+  const schema = builtinSchema(object.apiVersion, kind);
+  return schema ? decodeTyped(object, schema).object : object;
 }
 
 export const strategy = (object: KubeObject) => strategyFor(groupOfKind[object.kind] ?? '', object.kind) ?? {};

@@ -89,10 +89,12 @@ function onSubresource(core: Core, registration: Registration, request: ApiReque
   if (!(info.verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
   switch (subresource) {
     case 'status':
+    case 'ephemeralcontainers':
+    case 'resize':
       if (verb === 'get') return get(core, registration, request);
       return verb === 'patch'
-        ? patch(core, registration, request, 'status')
-        : update(core, registration, request, 'status');
+        ? patch(core, registration, request, subresource)
+        : update(core, registration, request, subresource);
     case 'scale':
       return scale(core, registration, request);
     case 'binding':

@@ -32,17 +32,24 @@ export async function bind(core: Core, pods: Registration, request: ApiRequest):
   const binding = decodeObject(request, { apiVersion: 'v1', kind: 'Binding' });
   const target = binding['target'] as { kind?: string; name?: string } | undefined;
   if (!target?.name) throw badRequest('target.name: Required value');
+  if (target.kind && target.kind !== 'Node') {
+    const supported = 'supported values: "Node", "<empty>"';
+    throw badRequest(`target.kind: Unsupported value: ${JSON.stringify(target.kind)}: ${supported}`);
+  }
   const name = request.info.name || binding.metadata.name;
   const of = { ...request, info: { ...request.info, name, resource: 'pods' } };
   const write = beginWrite(core, pods, of, 'CreateOptions');
   await settle(admitNew(write, binding, 'binding'));
   await change(write, 'binding', (old) => {
     checkPreconditions(pods, old, binding.metadata);
-    if (old.metadata.deletionTimestamp)
-      throw conflict(pods.served, name, 'pod is being deleted, cannot be assigned to a host');
+    const refuse = (why: string): never => {
+      throw conflict({ group: '', resource: 'pods/binding' }, name, why);
+    };
+    if (old.metadata.deletionTimestamp) refuse(`pod ${name} is being deleted, cannot be assigned to a host`);
     const assigned = old.spec?.['nodeName'];
-    if (assigned)
-      throw conflict(pods.served, name, `pod ${name} is already assigned to node ${JSON.stringify(assigned)}`);
+    if (assigned) refuse(`pod ${name} is already assigned to node ${JSON.stringify(assigned)}`);
+    const gates = old.spec?.['schedulingGates'];
+    if (Array.isArray(gates) && gates.length > 0) refuse(`pod ${name} has non-empty .spec.schedulingGates`);
     const pod = cloneJson(old);
     pod.spec = { ...pod.spec, nodeName: target.name };
     if (binding.metadata.annotations) {

@@ -2,7 +2,7 @@
  * What Go's decoders make of the texts that stand for something else: times, bytes and quantities. Each returns the
  * value as Go writes it again, or throws an Error with the words of Go's.
  */
-import { quantityError } from '../../machinery/index.ts';
+import { canonicalQuantity, quantityError } from '../../machinery/index.ts';
 
 const CANONICAL_TIME = /^[1-9]\d{3}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ$/;
 const CANONICAL_MICRO_TIME =
@@ -138,10 +138,18 @@ function wrongPadding(text: string, first: number, inGroup: number): number | un
   return at < text.length ? at : undefined;
 }
 
-/** A quantity: its text, or that of a number. */
+/** Quantities that were spelled out before: there are few that anyone uses. */
+const quantities = new Map<unknown, string>();
+const MAX_QUANTITIES = 1000;
+
+/** A quantity, given as text or as a number, in the one way of writing it that Go has. */
 export function goQuantity(value: unknown): string {
+  const known = quantities.get(value);
+  if (known !== undefined) return known;
   const text = typeof value === 'string' ? value.trim() : value;
   const wrong = quantityError(text);
   if (wrong !== undefined) throw new Error(wrong);
-  return String(text);
+  const canonical = canonicalQuantity(text as string | number);
+  if (quantities.size < MAX_QUANTITIES) quantities.set(value, canonical);
+  return canonical;
 }

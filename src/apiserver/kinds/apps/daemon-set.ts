@@ -12,7 +12,7 @@ import { nonNegative, selectorErrors } from '../checks.ts';
 import { ensureObject, objectAt, setDefault, textAt } from '../fields.ts';
 import { immutableErrors } from '../immutable.ts';
 import { amountOf, atMostAllErrors, intOrPercentErrors } from '../percent.ts';
-import { podTemplateErrors } from '../pod-spec-errors.ts';
+import { podTemplateErrors } from '../pod/spec.ts';
 import { asInternal } from './deployment.ts';
 import {
   defaultTemplate,

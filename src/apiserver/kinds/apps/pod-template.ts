@@ -10,8 +10,8 @@ import {
 } from '../../../machinery/index.ts';
 import { inKeyOrder, isGiven, selectorErrors } from '../checks.ts';
 import { ensureObject, mapAt, objectAt, textAt } from '../fields.ts';
-import { defaultPodSpec } from '../pod-defaults.ts';
-import { podTemplateErrors } from '../pod-spec-errors.ts';
+import { defaultPodSpec } from '../pod/defaults.ts';
+import { podTemplateErrors } from '../pod/spec.ts';
 
 /** Fills in the pod template at `spec.template`, in place. */
 export function defaultTemplate(spec: Fields): void {

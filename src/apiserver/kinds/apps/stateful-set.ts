@@ -11,7 +11,7 @@ import {
 import type { KindStrategy } from '../../contracts.ts';
 import { invalidAll, nonNegative } from '../checks.ts';
 import { ensureObject, numberAt, objectAt, objectsAt, setDefault, textAt } from '../fields.ts';
-import { podMetadataErrors, podTemplateErrors } from '../pod-spec-errors.ts';
+import { podMetadataErrors, podTemplateErrors } from '../pod/spec.ts';
 import { defaultTemplate, endlessErrors, isUnusable, ownSelectorErrors, templateLabelErrors } from './pod-template.ts';
 import { collisionErrors, countErrors, replicaErrors } from './status.ts';
 

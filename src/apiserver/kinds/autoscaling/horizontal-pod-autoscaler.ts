@@ -1,13 +1,10 @@
 import {
-  canonicalQuantity,
   convertAutoscaler,
   DEFAULT_CPU_UTILIZATION,
   type Fields,
   forbiddenValue,
   invalidValue,
-  isFields,
   type KubeObject,
-  quantityError,
   requiredValue,
   type StatusCause,
   unsupportedValue,
@@ -31,7 +28,6 @@ export const horizontalPodAutoscalerStrategy: KindStrategy = {
       const target = { type: 'Utilization', averageUtilization: DEFAULT_CPU_UTILIZATION };
       spec['metrics'] = [{ type: 'Resource', resource: { name: 'cpu', target } }];
     }
-    for (const metric of objectsAt(spec, 'metrics')) canonicalizeTargets(metric);
     const behavior = objectAt(spec, 'behavior');
     if (behavior) defaultBehavior(behavior);
   },
@@ -43,16 +39,6 @@ export const horizontalPodAutoscalerStrategy: KindStrategy = {
   },
   subresources: { status: { validate: ({ status }) => countErrors(status, ['currentReplicas', 'desiredReplicas']) } },
 };
-
-function canonicalizeTargets(metric: Fields): void {
-  for (const source of Object.values(metric)) {
-    const target = isFields(source) ? objectAt(source, 'target') : undefined;
-    for (const key of ['value', 'averageValue']) {
-      const amount = target?.[key];
-      if (target && quantityError(amount) === undefined) target[key] = canonicalQuantity(String(amount));
-    }
-  }
-}
 
 const policy = (type: string, value: number): Fields => ({ type, value, periodSeconds: 15 });
 

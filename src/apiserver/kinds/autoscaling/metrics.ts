@@ -10,9 +10,9 @@ import {
   unsupportedValue,
 } from '../../../machinery/index.ts';
 import { invalidAll } from '../checks.ts';
-import { resourceNameErrors } from '../container-errors.ts';
 import { numberAt, objectAt, textAt } from '../fields.ts';
 import { pathSegmentErrors } from '../path-segment.ts';
+import { resourceNameErrors } from '../pod/resources.ts';
 
 const types = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'];
 /** The fields of the types, in the order in which they are checked. */

@@ -10,7 +10,7 @@ import { defaultTemplate } from '../apps/pod-template.ts';
 import { nonNegative } from '../checks.ts';
 import { domainPrefixedPathErrors } from '../domain-path.ts';
 import { numberAt, objectAt, objectsAt, setDefault, textAt } from '../fields.ts';
-import { podTemplateErrors } from '../pod-spec-errors.ts';
+import { podTemplateErrors } from '../pod/spec.ts';
 import { failurePolicyErrors, successPolicyErrors } from './job-policies.ts';
 
 const MAX_INT32 = 2 ** 31 - 1;

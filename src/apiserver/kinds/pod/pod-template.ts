@@ -1,7 +1,7 @@
-import type { KindStrategy } from '../contracts.ts';
-import { ensureObject, objectAt } from './fields.ts';
-import { defaultPodSpec } from './pod-defaults.ts';
-import { podTemplateErrors } from './pod-spec-errors.ts';
+import type { KindStrategy } from '../../contracts.ts';
+import { ensureObject, objectAt } from '../fields.ts';
+import { defaultPodSpec } from './defaults.ts';
+import { podTemplateErrors } from './spec.ts';
 
 /** A template of pods by itself, for whoever wants to refer to one. */
 export const podTemplateStrategy: KindStrategy = {
