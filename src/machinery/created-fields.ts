@@ -1,8 +1,10 @@
 import { compareElements } from './field-set.ts';
-import { isFields } from './json.ts';
+import { equalJson, getOwn, isFields } from './json.ts';
 import type { Fields, KubeObject } from './object.ts';
 import type { Schema } from './schema.ts';
 import { atomOf, fieldOf, isNothing, itemsOf } from './typed.ts';
+import { builtinTypeName } from './types/schema-graph.ts';
+import { zeroObject } from './types/zero-values.ts';
 
 /** Fields at the top of an object and in its metadata that nobody owns (see neverManaged). */
 const UNMANAGED = new Set(['apiVersion', 'kind']);
@@ -20,15 +22,17 @@ const UNMANAGED_METADATA = new Set([
 
 /**
  * The fields that the creator of an object owns, as FieldsV1: what comparing the object with an empty one finds, in one
- * walk, since creating is what is done most. undefined: none.
+ * walk, since creating is what is done most. undefined: none. A built-in kind's empty object has what Go writes of it in
+ * any case: nobody owns a struct that is always there, but for what is in it.
  */
 export function createdFields(object: KubeObject, schema: Schema): Fields | undefined {
   const fields: Fields = {};
+  const zero = zeroObject(builtinTypeName(schema) ?? '');
   for (const key of Object.keys(object).sort()) {
     const value = object[key];
     if (value === undefined || UNMANAGED.has(key)) continue;
     const field = fieldOf(schema, key).schema;
-    const owned = key === 'metadata' ? metadataFields(object.metadata, field) : fieldsOf(value, field);
+    const owned = key === 'metadata' ? metadataFields(object.metadata, field) : fieldsOf(value, field, zero[key]);
     if (owned) fields[`f:${key}`] = owned;
   }
   return isNothing(fields) ? undefined : fields;
@@ -40,17 +44,23 @@ function metadataFields(metadata: KubeObject['metadata'], schema: Schema | undef
   return isNothing(fields) ? undefined : fields;
 }
 
-function fieldsOf(value: unknown, schema: Schema | undefined): Fields {
+/** @param zero what the empty object has in this place; undefined: nothing. */
+function fieldsOf(value: unknown, schema: Schema | undefined, zero?: unknown): Fields | undefined {
   const atom = atomOf(schema, value);
-  if (atom === 'leaf' || isNothing(value)) return {};
-  return atom === 'map' ? mapFields(value as Fields, schema) : listFields(value, schema ?? {});
+  if (atom === 'leaf') return zero !== undefined && equalJson(zero, value) ? undefined : {};
+  if (isNothing(value)) return zero !== undefined && (equalJson(zero, value) || !isNothing(zero)) ? undefined : {};
+  const fields = atom === 'map' ? mapFields(value as Fields, schema, undefined, zero) : listFields(value, schema ?? {});
+  if (zero === undefined) return fields;
+  delete fields['.'];
+  return isNothing(fields) ? undefined : fields;
 }
 
-function mapFields(value: Fields, schema: Schema | undefined, except?: ReadonlySet<string>): Fields {
+function mapFields(value: Fields, schema: Schema | undefined, except?: ReadonlySet<string>, zero?: unknown): Fields {
   const fields: Fields = { '.': {} };
   for (const key of Object.keys(value).sort()) {
     if (value[key] === undefined || except?.has(key)) continue;
-    fields[`f:${key}`] = fieldsOf(value[key], fieldOf(schema, key).schema);
+    const owned = fieldsOf(value[key], fieldOf(schema, key).schema, isFields(zero) ? getOwn(zero, key) : undefined);
+    if (owned) fields[`f:${key}`] = owned;
   }
   return fields;
 }
@@ -61,7 +71,7 @@ function listFields(value: unknown, schema: Schema): Fields {
   for (const element of [...items.keys()].sort(compareElements)) {
     const [item, another] = items.get(element) ?? [];
     // Items that share an element are owned as one.
-    fields[element] = another === undefined && isFields(item) ? fieldsOf(item, schema.items) : {};
+    fields[element] = (another === undefined && isFields(item) && fieldsOf(item, schema.items)) || {};
   }
   return fields;
 }

@@ -78,9 +78,9 @@ function sortedChildren(set: FieldSet): [string, FieldSet][] {
 /** Every path in the set, in order, as messages print them: '.spec.containers[name="app"].image'. */
 export function printPaths(set: FieldSet | undefined, prefix = ''): string[] {
   if (!set) return [];
-  const paths = set.member ? [prefix] : [];
-  for (const [key, child] of sortedChildren(set)) paths.push(...printPaths(child, prefix + printElement(key)));
-  return paths;
+  const children = sortedChildren(set);
+  const members = children.filter(([, { member }]) => member).map(([key]) => prefix + printElement(key));
+  return [...members, ...children.flatMap(([key, child]) => printPaths(child, prefix + printElement(key)))];
 }
 
 function printElement(element: string): string {

@@ -1,3 +1,4 @@
+export { canonicalJson } from './canonical.ts';
 export type { CelBudget } from './cel/budget.ts';
 export { CelFault } from './cel/fault.ts';
 export { celTypeOfSchema } from './cel/schema-type.ts';

@@ -12,7 +12,7 @@ function errorOf(work: () => unknown): ApiError {
   throw new Error('nothing was thrown');
 }
 
-const cause = (error: ApiError): string | undefined => error.details?.causes?.[0]?.message;
+const cause = (error: ApiError): string | undefined => (error.cause as Error | undefined)?.message;
 
 describe('JSON patch', () => {
   it.each([
@@ -22,6 +22,7 @@ describe('JSON patch', () => {
     ['append', { a: [1] }, [{ op: 'add', path: '/a/-', value: 2 }], { a: [1, 2] }],
     ['append at the length', { a: [1] }, [{ op: 'add', path: '/a/1', value: 2 }], { a: [1, 2] }],
     ['replace', { a: [1] }, [{ op: 'replace', path: '/a/0', value: 2 }], { a: [2] }],
+    ['replace a field that is not there', {}, [{ op: 'replace', path: '/a', value: 2 }], { a: 2 }],
     ['replace the whole', { a: 1 }, [{ op: 'replace', path: '', value: { b: 2 } }], { b: 2 }],
     [
       'remove',
@@ -66,10 +67,7 @@ describe('JSON patch', () => {
   });
 
   it.each([
-    [
-      [{ op: 'replace', path: '/b', value: 1 }],
-      'replace operation does not apply: doc is missing key: /b: missing value',
-    ],
+    [[{ op: 'replace', path: '/l/0', value: 1 }], 'replace operation does not apply: index 0 of /l/0 is out of range'],
     [
       [{ op: 'remove', path: '/b' }],
       "error in remove for path: '/b': Unable to remove nonexistent key: b: missing value",

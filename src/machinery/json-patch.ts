@@ -22,7 +22,8 @@ type Operation = Fields & { op: string; path: string };
 /**
  * Applies an RFC 6902 patch. The inputs are not changed. Like kube-apiserver (evanphx/json-patch), an index may be
  * negative to count from the end. Throws ApiError 400 for a malformed patch, 413 for one of more than 10,000
- * operations, 422 for an operation that does not apply: its cause says which.
+ * operations, 422 for an operation that does not apply: the error's
+ * `cause` says which.
  */
 export function applyJsonPatch<T extends object>(object: T, operations: unknown): T {
   if (!Array.isArray(operations)) {
@@ -38,10 +39,11 @@ export function applyJsonPatch<T extends object>(object: T, operations: unknown)
   return document.root as T;
 }
 
+/** As kube-apiserver, which tells nobody but its log what was wrong. */
 function fail(why: string): never {
-  throw new ApiError(422, 'Invalid', 'the server rejected our request due to an error in our request', {
-    causes: [{ reason: 'UnexpectedServerResponse', message: why, field: 'patch' }],
-  });
+  const refusal = new ApiError(422, 'Invalid', 'the server rejected our request due to an error in our request', {});
+  refusal.cause = new Error(why);
+  throw refusal;
 }
 
 function checked(operation: unknown): Operation {
@@ -59,7 +61,6 @@ function applyOperation(document: Document, operation: Operation): void {
       add(document, op, path, givenValue(operation));
       break;
     case 'replace':
-      take(document, op, path, 'keep');
       put(document, op, path, givenValue(operation));
       break;
     case 'remove':
@@ -161,16 +162,20 @@ function take(document: Document, op: string, pointer: string, how: 'keep' | 're
   return value;
 }
 
-/** Overwrites the value at the pointer, which exists. */
+/** Writes the value at the pointer. A field need not exist (as in evanphx/json-patch 4), an item must. */
 function put(document: Document, op: string, pointer: string, value: unknown): void {
   if (pointer === '') {
     document.root = value;
     return;
   }
   const { parent, key } = placeOf(document, op, pointer);
-  const index = Array.isArray(parent) ? indexOf(parent, key) : undefined;
-  if (Array.isArray(parent) && index !== undefined) parent[index] = value;
-  else setOwn(parent as Fields, key, value);
+  if (!Array.isArray(parent)) {
+    setOwn(parent as Fields, key, value);
+    return;
+  }
+  const index = indexOf(parent, key);
+  if (index === undefined) fail(`${op} operation does not apply: index ${key} of ${pointer} is out of range`);
+  else parent[index] = value;
 }
 
 function add(document: Document, op: string, pointer: string, value: unknown): void {

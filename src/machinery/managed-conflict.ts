@@ -1,6 +1,7 @@
 import { type FieldSet, printPaths } from './field-set.ts';
 import type { Manager } from './managed-entries.ts';
 import { ApiError } from './status.ts';
+import { compareText } from './text.ts';
 
 /** Fields that somebody applies and another manager owns with another value. */
 export interface Conflict {
@@ -13,11 +14,17 @@ function printManager({ manager, operation, apiVersion, subresource }: Manager):
   return operation === 'Update' ? `${name} using ${apiVersion}` : name;
 }
 
+/** kube-apiserver tells of managers in the order of what identifies them, written as JSON. */
+function sortKey({ manager, operation, apiVersion, subresource }: Manager): string {
+  const version = operation === 'Apply' ? undefined : apiVersion;
+  return JSON.stringify({ manager, operation, apiVersion: version, subresource });
+}
+
 /** The 409 of an apply: a cause a field, worded as kube-apiserver words it. */
 export function conflictError(conflicts: readonly Conflict[]): ApiError {
   const described = conflicts
-    .map(({ manager, set }) => ({ manager: printManager(manager), paths: printPaths(set) }))
-    .sort((a, b) => (a.manager < b.manager ? -1 : 1));
+    .map(({ manager, set }) => ({ key: sortKey(manager), manager: printManager(manager), paths: printPaths(set) }))
+    .sort((a, b) => compareText(a.key, b.key));
   const causes = described.flatMap(({ manager, paths }) =>
     paths.map((field) => ({ reason: 'FieldManagerConflict', message: `conflict with ${manager}`, field })),
   );

@@ -75,7 +75,7 @@ describe('applying', () => {
     const two = errorOf(() => apply(live, web({ replicas: 3, containers: [{ name: 'app', image: 'a:2' }] }), 'me'));
     expect(two.message).toBe(
       'Apply failed with 2 conflicts: conflicts with "kubectl-client-side-apply" using apps/v1:\n' +
-        '- .spec.containers[name="app"].image\n- .spec.replicas',
+        '- .spec.replicas\n- .spec.containers[name="app"].image',
     );
   });
 
@@ -134,8 +134,8 @@ describe('applying', () => {
       apply(live, web({ selector: { b: '2' }, containers: [{ name: 'a', args: ['z'] }] }), 'two'),
     );
     expect(conflict.details?.causes?.map((cause) => [cause.field, cause.message])).toEqual([
-      ['.spec.containers[name="a"].args', 'conflict with "one"'],
       ['.spec.selector', 'conflict with "one"'],
+      ['.spec.containers[name="a"].args', 'conflict with "one"'],
     ]);
   });
 
@@ -164,7 +164,8 @@ describe('applying', () => {
     expect(errorOf(() => apply(undefined, managed, 'me')).message).toBe('metadata.managedFields must be nil');
     const twice = web({ containers: [{ name: 'a' }, { name: 'a' }] });
     expect(errorOf(() => apply(undefined, twice, 'me'))).toMatchObject({
-      code: 400,
+      code: 500,
+      reason: '',
       message:
         'failed to create typed patch object (a/web; apps/v1, Kind=Web): .spec.containers: duplicate entries for key [name="a"]',
     });

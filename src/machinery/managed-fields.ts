@@ -1,5 +1,5 @@
 import { createdFields } from './created-fields.ts';
-import { difference, type FieldSet, intersection, union } from './field-set.ts';
+import { difference, type FieldSet, intersection, leaf, union } from './field-set.ts';
 import { equalJson, isFields } from './json.ts';
 import { allowedByLastApplied, withLastApplied } from './last-applied.ts';
 import { type Conflict, conflictError } from './managed-conflict.ts';
@@ -18,9 +18,11 @@ import {
 } from './managed-entries.ts';
 import type { KubeObject, ManagedFieldsEntry, ObjectMeta } from './object.ts';
 import type { Schema } from './schema.ts';
-import { badRequest } from './status.ts';
+import { ApiError, badRequest } from './status.ts';
 import { compare, fieldsOfApplied, fieldsOfStored, withNamedFields } from './typed-compare.ts';
 import { mergeTyped, removeFields } from './typed-merge.ts';
+import { builtinTypeName } from './types/schema-graph.ts';
+import { zeroObject } from './types/zero-values.ts';
 
 /** What every write says about itself. */
 interface Write {
@@ -39,11 +41,15 @@ export interface ApplyInput extends Write {
   /** What is applied. It owns all it has, so a caller leaves out what the endpoint may not write (status). */
   applied: KubeObject;
   force: boolean;
+  /** A field that the endpoint may not write, so that nobody is said to have written it through it. */
+  separate?: 'status' | undefined;
 }
 
 export interface UpdateInput extends Write {
   old: KubeObject | undefined;
   updated: KubeObject;
+  /** True when what is written stands for nothing: whoever owned it does no longer, and nobody else does. */
+  released?: boolean | undefined;
 }
 
 /**
@@ -51,13 +57,14 @@ export interface UpdateInput extends Write {
  * applied fields are set, fields that this manager applied before and now does not are removed unless somebody else
  * owns them. The result carries managedFields and shares unchanged parts with the inputs, which are not changed.
  * It is equal to `live` if the apply changes nothing. Throws ApiError 409 with a FieldManagerConflict cause for each
- * field that another manager owns with another value (unless `force`), 400 for a configuration that cannot be applied.
+ * field that another manager owns with another value (unless `force`), 400 for a configuration of another version, 500
+ * for one that its schema has no place for.
  */
 export function applyServerSide(input: ApplyInput): KubeObject {
   const { live, applied, apiVersion, manager, schema } = input;
   checkApplied(applied, apiVersion);
   const managers = liveManagers(input);
-  const base = live ? withoutManagedFields(live) : emptyObject(applied);
+  const base = live ? withoutManagedFields(live) : emptyObject(applied, schema);
   const merged = keepSystemFields(mergeTyped(base, applied, schema) as KubeObject, live);
   const identity = identityOf({ ...input, operation: 'Apply' });
   const last = managers.get(identity);
@@ -81,11 +88,12 @@ function checkApplied(applied: KubeObject, apiVersion: string): void {
 }
 
 /** The managers of the live object. What was written before anybody was tracked belongs to before-first-apply. */
-function liveManagers({ live, apiVersion, schema, now, subresource }: ApplyInput): Managers {
+function liveManagers({ live, apiVersion, schema, now, subresource, separate }: ApplyInput): Managers {
   const managers = storedManagers(live?.metadata.managedFields);
   if (!live || managers.size > 0) return managers;
   const update = { manager: 'before-first-apply', operation: 'Update', apiVersion, subresource } as const;
-  const { changed } = compare(emptyObject(live), withoutManagedFields(live), schema);
+  const tracked = separate === undefined ? live : { ...live, [separate]: undefined };
+  const { changed } = compare(emptyObject(live, schema), withoutManagedFields(tracked), schema);
   const set = difference(changed, neverManaged);
   if (set) managers.set(identityOf(update), { ...update, time: now, set });
   return managers;
@@ -107,7 +115,8 @@ function appliedFields(applied: KubeObject, schema: Schema): FieldSet | undefine
     const { namespace = '', name } = applied.metadata;
     const object = `${namespace}/${name}; ${applied.apiVersion}, Kind=${applied.kind}`;
     const why = error instanceof Error ? error.message : String(error);
-    throw badRequest(`failed to create typed patch object (${object}): ${why}`);
+    // As upstream: an error that has no code of its own.
+    throw new ApiError(500, '', `failed to create typed patch object (${object}): ${why}`);
   }
 }
 
@@ -121,6 +130,16 @@ const own = (write: Write, operation: Manager['operation']): Omit<Manager, 'set'
 
 const equalSets = (a: FieldSet, b: FieldSet): boolean => !difference(a, b) && !difference(b, a);
 
+/** What an apply always has. */
+const identity: FieldSet = {
+  member: false,
+  children: new Map([
+    ['f:apiVersion', leaf],
+    ['f:kind', leaf],
+    ['f:metadata', { member: true, children: new Map([['f:name', leaf]]) }],
+  ]),
+};
+
 /** The merged object without what this manager applied last time, does not now, and nobody else owns. */
 function pruned(
   merged: KubeObject,
@@ -133,8 +152,8 @@ function pruned(
   const present = withNamedFields(fieldsOfStored(merged, schema), schema);
   const without = (set: FieldSet | undefined): unknown => removeFields(merged, set, schema) ?? {};
   const left = (value: unknown): FieldSet | undefined => withNamedFields(fieldsOfStored(value, schema), schema);
-  const owned = [...managers.values()].reduce<FieldSet | undefined>((all, { set }) => union(all, set), undefined);
-  const kept = union(left(without(last)), withNamedFields(owned, schema));
+  const owned = [...managers.values()].reduce<FieldSet | undefined>((all, { set }) => union(all, set), identity);
+  const kept = union(left(without(withNamedFields(last, schema))), withNamedFields(owned, schema));
   const removable = difference(present, left(without(difference(present, kept))));
   return without(intersection(removable, withNamedFields(last, schema))) as KubeObject;
 }
@@ -179,10 +198,13 @@ export function trackUpdate(input: UpdateInput): ManagedFieldsEntry[] | undefine
   const managers = sentManagers(input);
   if (managers.size === 0 && old?.metadata.uid) return undefined;
   if (managers.size === 0 && !old) return createdBy(input);
-  const before = old ? withoutManagedFields(old) : emptyObject(updated);
+  const before = old ? withoutManagedFields(old) : emptyObject(updated, schema);
   const { changed, removed } = compare(before, withoutManagedFields(updated), schema);
+  // A Scale has the managers of the replicas only: while there are none, as in any object, nobody begins to be tracked.
+  const untracked = input.subresource === 'scale' && ![...managers.values()].some((manager) => owns(manager, changed));
+  if (untracked) return encodeManagers(managers);
   const left = without(managers, changed, removed);
-  const taken = difference(changed, neverManaged);
+  const taken = input.released ? undefined : difference(changed, neverManaged);
   if (taken) {
     const entry = own(input, 'Update');
     const identity = identityOf(entry);
@@ -211,8 +233,10 @@ function isReset(sent: ManagedFieldsEntry[] | undefined | null): boolean {
   return sent.length === 0 || (sent.length === 1 && isFields(sent[0]) && Object.keys(sent[0]).length === 0);
 }
 
-const emptyObject = ({ apiVersion, kind }: KubeObject): KubeObject =>
-  ({ apiVersion, kind, metadata: {} as ObjectMeta }) satisfies KubeObject;
+/** What an object of the kind is before anybody has set anything: what Go writes of a built-in one in any case. */
+function emptyObject({ apiVersion, kind }: KubeObject, schema: Schema): KubeObject {
+  return { ...zeroObject(builtinTypeName(schema) ?? ''), apiVersion, kind, metadata: {} as ObjectMeta };
+}
 
 function withoutManagedFields(object: KubeObject): KubeObject {
   if (object.metadata?.managedFields === undefined) return object;

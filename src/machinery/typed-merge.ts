@@ -6,25 +6,19 @@ import { atomOf, fieldOf, isNothing, itemsOf } from './typed.ts';
 
 /**
  * Merges what is applied into what is live, as their schema says: applied leaves win, maps and associative lists
- * merge (structured-merge-diff typed.Merge). The result shares unchanged parts. undefined is no value; an applied
- * null removes a field that may not be null.
+ * merge (structured-merge-diff typed.Merge). The result shares unchanged parts. undefined is no value; an applied null
+ * is a value: whether the field may be null is for validation to say.
  */
 export function mergeTyped(live: unknown, applied: unknown, schema: Schema | undefined): unknown {
   if (applied === undefined || applied === live) return live;
-  if (applied === null) return schema && !schema.nullable ? undefined : null;
+  // null is an empty list or map where these merge: nothing is said about what is there.
+  if (applied === null) return isNothing(live) || atomOf(schema, live) === 'leaf' ? null : live;
   const atom = atomOf(schema, applied);
   if (atom === 'leaf' || (live !== undefined && atomOf(schema, live) !== atom) || isNothing(applied)) {
-    return isNothing(applied) && !isNothing(live) && atom !== 'leaf' ? live : withoutNulls(applied, schema);
+    return isNothing(applied) && !isNothing(live) && atom !== 'leaf' ? live : applied;
   }
   if (atom === 'list') return mergeLists(live, applied, schema ?? {});
   return mergeMaps(isFields(live) ? live : {}, applied as Fields, schema);
-}
-
-/** A new value, without the nulls that its schema has no place for. */
-function withoutNulls(value: unknown, schema: Schema | undefined): unknown {
-  if (!schema) return value;
-  if (Array.isArray(value)) return value.map((item) => withoutNulls(item, schema.items));
-  return isFields(value) ? mergeMaps({}, value, schema) : value;
 }
 
 function mergeMaps(live: Fields, applied: Fields, schema: Schema | undefined): Fields {

@@ -6,7 +6,7 @@ import { admitFields, type Changed, checkKind, completeNew, finishCreate, type U
 import { hasStatus } from './metadata.ts';
 import { objectKeyOf } from './read.ts';
 import type { Outcome } from './request.ts';
-import { change, checkStale, narrowed } from './update.ts';
+import { change, checkStale, KEPT_METADATA, narrowed } from './update.ts';
 import type { Write } from './write.ts';
 
 /** Server-side apply (KEP-555): creates what is missing, merges by owner what is there. */
@@ -28,8 +28,8 @@ export async function apply(
   if (given.metadata.managedFields && given.metadata.managedFields.length > 0) {
     throw badRequest('metadata.managedFields must be nil');
   }
-  const applied = relevant(admitFields(write, given, duplicates, true), registration, scope);
-  if (registration.served.namespaced) applied.metadata.namespace ??= request.info.namespace;
+  admitFields(write, given, duplicates, true);
+  const applied = relevant(given, registration, scope);
   const merge = (live: KubeObject | undefined): Changed => {
     const merged = applyServerSide({
       live,
@@ -39,6 +39,7 @@ export async function apply(
       force: write.query.force,
       apiVersion: registration.apiVersion,
       now: timestamp(),
+      separate: scope === undefined && hasStatus(registration) ? 'status' : undefined,
       ...(scope === undefined ? {} : { subresource: scope }),
     });
     const object = admitFields(quietly(write), merged);
@@ -59,7 +60,7 @@ export async function apply(
     (live) => {
       checkStale(registration, applied, live);
       const { object, managedFields } = merge(live);
-      return { object: narrowed(object, live, scope), managedFields: managedFields ?? [] };
+      return { ...narrowed(object, live, scope, registration), managedFields: managedFields ?? [] };
     },
     creates ? missing : undefined,
   );
@@ -74,6 +75,8 @@ function quietly(write: Write): Write {
 function relevant(object: KubeObject, registration: Registration, scope: UpdateScope): KubeObject {
   if (scope === 'status') {
     const { apiVersion, kind, metadata, status } = object;
+    const kept = registration.custom ? undefined : KEPT_METADATA[kind];
+    if (kept) delete metadata[kept];
     return { apiVersion, kind, metadata, ...(isFields(status) ? { status } : {}) };
   }
   if (hasStatus(registration)) delete object['status'];

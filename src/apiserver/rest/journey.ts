@@ -76,6 +76,8 @@ export function admitFields(
   if (query.fieldValidation === 'Warn') problems.forEach(request.warn);
   typed.object.apiVersion = registration.apiVersion;
   typed.object.kind = served.kind;
+  // An empty list says that nobody owns anything any more, which its absence does not.
+  if (!custom && object.metadata.managedFields?.length === 0) typed.object.metadata.managedFields = [];
   return typed.object;
 }
 
@@ -166,6 +168,10 @@ export interface Changed {
   object: KubeObject;
   /** For an apply: who owns what. */
   managedFields?: ManagedFieldsEntry[];
+  /** What the client sent, where it counts as written though the endpoint does not write all of it. */
+  sent?: KubeObject;
+  /** True when the client asks for nothing in place of a value (no replicas in a Scale). */
+  released?: boolean;
   /** What admission has completed and is to judge in place of the object: its Scale. null: it has judged already. */
   review?: AdmissionRequest | null;
 }
@@ -188,7 +194,7 @@ export function* finishUpdate(
     normalize(registration, object);
   };
   prepare(changed.object);
-  own(write, changed.object, old, changed.managedFields, scope);
+  own(write, changed.object, old, changed.managedFields, scope, changed);
   const subresource = scope === undefined ? {} : { subresource: scope };
   const question = admissionRequest(write, { operation: 'UPDATE', object: changed.object, old, ...subresource });
   if (changed.review === undefined) {
@@ -235,6 +241,7 @@ function own(
   old: KubeObject | undefined,
   applied: ManagedFieldsEntry[] | undefined,
   scope: UpdateScope,
+  { sent = object, released }: { sent?: KubeObject; released?: boolean } = {},
 ): void {
   const { metadata } = object;
   const { status: _, ...withoutStatus } = object;
@@ -243,7 +250,8 @@ function own(
     trackUpdate({
       old: old ?? nothingOf(registration),
       // The first status is the server's.
-      updated: !old && hasStatus(registration) ? (withoutStatus as KubeObject) : object,
+      updated: !old && hasStatus(registration) ? (withoutStatus as KubeObject) : sent,
+      released,
       manager: query.fieldManager,
       schema: registration.served.schema,
       apiVersion: registration.apiVersion,

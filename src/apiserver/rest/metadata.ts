@@ -57,7 +57,7 @@ export function dropEmpty({ metadata }: KubeObject): void {
   for (const field of ['labels', 'annotations'] as const) {
     if (metadata[field] && Object.keys(metadata[field]).length === 0) delete metadata[field];
   }
-  for (const field of ['ownerReferences', 'finalizers', 'managedFields'] as const) {
+  for (const field of ['ownerReferences', 'finalizers'] as const) {
     if (metadata[field]?.length === 0) delete metadata[field];
   }
   if (metadata.generateName === '') delete metadata.generateName;

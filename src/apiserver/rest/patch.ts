@@ -1,8 +1,12 @@
 import {
+  ApiError,
   applyJsonPatch,
   applyMergePatch,
   applyStrategicPatch,
   badRequest,
+  canonicalJson,
+  invalid,
+  invalidValue,
   type KubeObject,
 } from '../../machinery/index.ts';
 import type { Core } from '../core.ts';
@@ -12,7 +16,7 @@ import { asObject, decodeBody, unsupportedMediaType } from './decode.ts';
 import { admitFields, typeOf, type UpdateScope } from './journey.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import { change, checkVersion, narrowed } from './update.ts';
-import { beginWrite } from './write.ts';
+import { beginWrite, type Write } from './write.ts';
 
 const JSON_PATCH = 'application/json-patch+json';
 const MERGE_PATCH = 'application/merge-patch+json';
@@ -47,7 +51,7 @@ export async function patch(
   return change(write, scope, (old) => {
     // A patch may take away even what the object is; for built-in kinds the endpoint says that.
     const result = asObject(patched(old, body, request.contentType, schema), typeOf(registration));
-    const object = admitFields(write, result, duplicates);
+    const object = admitPatched(write, result, duplicates);
     if (object.metadata.resourceVersion === undefined)
       object.metadata.resourceVersion = old.metadata.resourceVersion ?? '';
     checkVersion(write, object, old);
@@ -56,6 +60,17 @@ export async function patch(
         `the name of the object (${object.metadata.name}) does not match the name on the URL (${old.metadata.name})`,
       );
     }
-    return { object: narrowed(object, old, scope) };
+    return narrowed(object, old, scope, registration);
   });
+}
+
+/** What a patch makes of an object must still be one of its kind: if not, it is the patch that is invalid. */
+function admitPatched(write: Write, object: KubeObject, duplicates: readonly string[]): KubeObject {
+  try {
+    return admitFields(write, object, duplicates);
+  } catch (error) {
+    const [, why] = (error instanceof ApiError && /cannot be handled as a \w+: (json: .*)$/s.exec(error.message)) || [];
+    if (why === undefined) throw error;
+    throw invalid({ kind: '', group: '' }, '', [invalidValue('patch', canonicalJson(object), why)]);
+  }
 }

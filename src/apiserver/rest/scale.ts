@@ -60,11 +60,12 @@ function scaleOf(object: KubeObject, registration: Registration): KubeObject {
   const text = isFields(selector)
     ? labelSelectorOf(labels ? { matchLabels: selector as Record<string, string> } : selector).toString()
     : (selector as string | undefined);
+  const replicas = Number(valueAt(object, paths.replicas) ?? 0);
   return cloneJson({
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: Number(valueAt(object, paths.replicas) ?? 0) },
+    spec: replicas === 0 ? {} : { replicas },
     status: { replicas: Number(valueAt(object, paths.statusReplicas) ?? 0), ...(text ? { selector: text } : {}) },
   } as KubeObject);
 }
@@ -116,7 +117,8 @@ export async function scale(core: Core, registration: Registration, request: Api
     const question = { operation: 'UPDATE', subresource: 'scale', object: cloneJson(next(old)), old: before } as const;
     const review = admissionRequest(write, question);
     yield* core.admission.mutate(review);
-    return { object: scaled(old, review.object, registration), review };
+    const released = !review.object.spec?.['replicas'];
+    return { object: scaled(old, review.object, registration), review, released };
   });
   return asScale(outcome, registration);
 }

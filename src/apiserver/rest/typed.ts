@@ -143,13 +143,15 @@ function listDecoder({ items }: Schema): Decoder {
 function objectDecoder(schema: Schema): Decoder {
   const { properties, additionalProperties } = schema;
   let decode: FieldsDecoder = cloneJson;
+  const ofText = typeof additionalProperties === 'object' && additionalProperties.type === 'string';
+  const goType = ofText ? 'map[string]string' : 'object';
   if (properties) decode = structDecoder(schema, properties);
   else if (typeof additionalProperties === 'object' && !schema['x-kubernetes-preserve-unknown-fields']) {
     decode = mapDecoder(additionalProperties);
   }
   return (value, place, key, decoding) => {
     if (isFields(value)) return decode(value, place, key, decoding);
-    return value === null ? undefined : mismatch(value, 'object', place, key, decoding);
+    return value === null ? undefined : mismatch(value, goType, place, key, decoding);
   };
 }
 

@@ -44,7 +44,7 @@ export async function update(
   return change(write, scope, (old) => {
     checkVersion(write, object, old);
     // Its admission may have to begin again.
-    return { object: narrowed(cloneJson(object), old, scope) };
+    return narrowed(cloneJson(object), old, scope, registration);
   });
 }
 
@@ -70,13 +70,30 @@ export function checkStale(registration: Registration, object: KubeObject, old: 
   }
 }
 
-/** For an update of the status: the old object with the new status and nothing else. */
-export function narrowed(object: KubeObject, old: KubeObject, scope: UpdateScope): KubeObject {
-  if (scope !== 'status') return object;
-  const { status: _, ...rest } = old;
-  const narrow: KubeObject = cloneJson(rest);
+/** Metadata that an update of the status of some built-in kinds leaves alone. */
+export const KEPT_METADATA: Readonly<Record<string, 'labels' | 'ownerReferences'>> = {
+  Deployment: 'labels',
+  Pod: 'ownerReferences',
+};
+
+/**
+ * For an update of the status: the old object with the new status, and for a built-in kind with its new metadata, as
+ * kube-apiserver has it. Of a custom resource the metadata counts as written, though it is not.
+ */
+export function narrowed(
+  object: KubeObject,
+  old: KubeObject,
+  scope: UpdateScope,
+  { served, custom }: Registration,
+): Changed {
+  if (scope !== 'status') return { object };
+  const { status: _, metadata, ...rest } = old;
+  const narrow = { ...cloneJson(rest), metadata: cloneJson(custom ? metadata : object.metadata) } as KubeObject;
+  const kept = custom ? undefined : KEPT_METADATA[served.kind];
+  if (kept) Object.assign(narrow.metadata, { [kept]: cloneJson(metadata[kept]) });
+  if (kept && narrow.metadata[kept] === undefined) delete narrow.metadata[kept];
   if (object.status !== undefined) narrow.status = object.status;
-  return narrow;
+  return custom ? { object: narrow, sent: { ...narrow, metadata: object.metadata } } : { object: narrow };
 }
 
 /**

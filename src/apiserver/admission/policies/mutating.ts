@@ -166,7 +166,7 @@ function patched(object: KubeObject, operations: unknown): KubeObject {
     return applyJsonPatch(object, operations);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    const why = error.details?.causes?.[0]?.message ?? error.message;
+    const why = error.cause instanceof Error ? error.cause.message : error.message;
     // A test that fails is how a patch says that it is not for this object.
     if (why.endsWith('test failed')) return object;
     throw new MutationError(`JSON Patch: ${why}`);

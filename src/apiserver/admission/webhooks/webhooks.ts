@@ -160,7 +160,8 @@ function patched(object: KubeObject, operations: unknown[]): KubeObject {
   try {
     return applyJsonPatch(object, operations);
   } catch (error) {
-    if (error instanceof ApiError) throw internalError(error.details?.causes?.[0]?.message ?? error.message);
+    if (error instanceof ApiError)
+      throw internalError(error.cause instanceof Error ? error.cause.message : error.message);
     throw error;
   }
 }
