@@ -153,9 +153,10 @@ function pruned(
   const without = (set: FieldSet | undefined): unknown => removeFields(merged, set, schema) ?? {};
   const left = (value: unknown): FieldSet | undefined => withNamedFields(fieldsOfStored(value, schema), schema);
   const owned = [...managers.values()].reduce<FieldSet | undefined>((all, { set }) => union(all, set), identity);
-  const kept = union(left(without(withNamedFields(last, schema))), withNamedFields(owned, schema));
+  const dropped = withNamedFields(last, schema);
+  const kept = union(left(without(dropped)), withNamedFields(owned, schema));
   const removable = difference(present, left(without(difference(present, kept))));
-  return without(intersection(removable, withNamedFields(last, schema))) as KubeObject;
+  return without(intersection(removable, dropped)) as KubeObject;
 }
 
 /** The managers without the fields that this write took from them or removed. Throws the 409 if it may not take them. */

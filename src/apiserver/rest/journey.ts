@@ -77,7 +77,8 @@ export function admitFields(
   typed.object.apiVersion = registration.apiVersion;
   typed.object.kind = served.kind;
   // An empty list says that nobody owns anything any more, which its absence does not.
-  if (!custom && object.metadata.managedFields?.length === 0) typed.object.metadata.managedFields = [];
+  if (!write.registration.custom && object.metadata.managedFields?.length === 0)
+    typed.object.metadata.managedFields = [];
   return typed.object;
 }
 
