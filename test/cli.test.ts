@@ -15,7 +15,16 @@ afterAll(() => rmSync(nowhere, { recursive: true }));
 
 const commands = [
   ...['up', 'demo', 'status', 'tree', 'why', 'image', 'image build', 'image list', 'version', 'completion'],
-  ...['snapshot', 'snapshot save', 'snapshot restore', 'snapshot status', 'check'],
+  ...[
+    'snapshot',
+    'snapshot save',
+    'snapshot restore',
+    'snapshot status',
+    'check',
+    'secrets',
+    'secrets rotate',
+    'secrets status',
+  ],
 ];
 
 test.each(commands)('%s has help with examples', async (command) => {

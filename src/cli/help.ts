@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import { type Command, type HelpConfiguration, Option } from 'commander';
 import { colours } from './colours.ts';
 
 /** The `-o` option in the way kubectl has it. */
@@ -11,3 +11,14 @@ export function withExamples(command: Command, examples: readonly (readonly [lin
   const lines = examples.map(([line, what]) => `  ${colours.dim(`# ${what}`)}\n  $ ${line}`);
   return command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
 }
+
+const WIDTH = 80;
+const INDENT = ' '.repeat(6);
+
+/** Help with each description below its flag: for commands with flags too long to stand beside anything. */
+export const descriptionsBelow: HelpConfiguration = {
+  formatItem(term, _, description, helper) {
+    const text = helper.boxWrap(description, (helper.helpWidth ?? WIDTH) - INDENT.length);
+    return `  ${term}\n${INDENT}${text.replaceAll('\n', `\n${INDENT}`)}`;
+  },
+};

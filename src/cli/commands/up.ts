@@ -7,7 +7,7 @@ import { lockDataDir } from '../../host/index.ts';
 import { colours } from '../colours.ts';
 import { type Configuration, options, readConfiguration } from '../configuration.ts';
 import { meaningOf } from '../explain.ts';
-import { withExamples } from '../help.ts';
+import { descriptionsBelow, withExamples } from '../help.ts';
 import { readStatus, retire, writeStatus } from '../instance.ts';
 import type { Platform } from '../up.ts';
 import { packageVersion } from '../version.ts';
@@ -19,6 +19,7 @@ const usualFile = 'homeport.yaml';
 export function upCommand(): Command {
   const command = new Command('up')
     .description('start the platform on this machine and stay until Ctrl-C')
+    .configureHelp(descriptionsBelow)
     .option('-f, --config <file>', `a homeport.dev/v1alpha1 Configuration (default: ${usualFile}, where there is one)`);
   for (const { flag, description, fallback, choices } of options) {
     const shown = fallback === undefined ? description : `${description} (default: ${fallback})`;
