@@ -84,7 +84,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   });
   const access = createAccess(authenticator, authorizer);
   const registry = createRegistry(options.unhandledKinds);
-  const dynamic = createDynamicAdmission(store, registry, authorizer);
+  const dynamic = createDynamicAdmission(store, registry, authorizer, log);
   const core: Core = {
     store,
     registry,

@@ -1,4 +1,5 @@
 import type { Authorizer } from '../contracts.ts';
+import type { ServerLog } from '../options.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Store } from '../store/store.ts';
 import { createWebhookCaller } from '../webhooks/caller.ts';
@@ -6,6 +7,7 @@ import { createServiceResolver } from '../webhooks/services.ts';
 import type { ConfiguredAdmission } from './admission.ts';
 import { createEvaluate } from './evaluation.ts';
 import { createMutatingPolicies } from './policies/mutating.ts';
+import { followPolicyTypes } from './policies/type-checking.ts';
 import { createValidatingPolicies } from './policies/validating.ts';
 import { createWebhooks } from './webhooks/webhooks.ts';
 
@@ -14,6 +16,7 @@ export function createDynamicAdmission(
   store: Store,
   registry: Registry,
   authorizer: Authorizer,
+  log: ServerLog,
 ): { configured: ConfiguredAdmission; close(): void } {
   const caller = createWebhookCaller(createServiceResolver(store));
   const dependencies = { store, registry, evaluate: createEvaluate(store, authorizer), caller };
@@ -21,5 +24,12 @@ export function createDynamicAdmission(
     policies: [createMutatingPolicies(dependencies), createValidatingPolicies(dependencies)],
     webhooks: createWebhooks(dependencies),
   };
-  return { configured, close: caller.close };
+  const stopChecking = followPolicyTypes(store, registry, log);
+  return {
+    configured,
+    close() {
+      stopChecking();
+      caller.close();
+    },
+  };
 }

@@ -1,5 +1,6 @@
 import { apiVersionOf } from '../../machinery/index.ts';
 import type { TablePrinter } from '../contracts.ts';
+import { mutatingPolicyPrinter, policyBindingPrinter, validatingPolicyPrinter, webhooksPrinter } from './admission.ts';
 import { horizontalPodAutoscalerPrinter } from './autoscaling.ts';
 import { cronJobPrinter, jobPrinter } from './batch.ts';
 import { leasePrinter, namespacePrinter, nodePrinter, priorityClassPrinter } from './cluster.ts';
@@ -33,6 +34,12 @@ const plainPrinter = table([NAME, column('Created At', 'When the object was crea
 ]);
 
 const printers: ReadonlyMap<string, TablePrinter> = new Map([
+  ['admissionregistration.k8s.io/v1 MutatingWebhookConfiguration', webhooksPrinter],
+  ['admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy', validatingPolicyPrinter],
+  ['admissionregistration.k8s.io/v1 ValidatingAdmissionPolicyBinding', policyBindingPrinter],
+  ['admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration', webhooksPrinter],
+  ['admissionregistration.k8s.io/v1beta1 MutatingAdmissionPolicy', mutatingPolicyPrinter],
+  ['admissionregistration.k8s.io/v1beta1 MutatingAdmissionPolicyBinding', policyBindingPrinter],
   ['apps/v1 ControllerRevision', controllerRevisionPrinter],
   ['apps/v1 DaemonSet', daemonSetPrinter],
   ['apps/v1 Deployment', deploymentPrinter],

@@ -92,6 +92,8 @@ const WITH_GENERATION = new Set([
   'Ingress',
   'IngressClass',
   'Job',
+  'MutatingAdmissionPolicy',
+  'MutatingAdmissionPolicyBinding',
   'MutatingWebhookConfiguration',
   'NetworkPolicy',
   'Pod',
@@ -103,6 +105,7 @@ const WITH_GENERATION = new Set([
   'ReplicationController',
   'StatefulSet',
   'ValidatingAdmissionPolicy',
+  'ValidatingAdmissionPolicyBinding',
   'ValidatingWebhookConfiguration',
 ]);
 

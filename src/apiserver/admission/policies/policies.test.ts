@@ -492,6 +492,41 @@ describe('a MutatingAdmissionPolicy', () => {
   });
 });
 
+test('the status of a policy tells what its expressions get wrong about the kinds that its rules name', async () => {
+  const matchConstraints = {
+    resourceRules: [{ ...RULE, apiGroups: ['apps'], resources: ['deployments', 'replicasets'] }],
+  };
+  const validations = [
+    { expression: 'object.spec.replicas > 1' },
+    { expression: 'object.replicas > 1' },
+    { expression: 'object.spec.strategy.type == "Recreate"' },
+  ];
+  await inForce('validating', { matchConstraints, validations, failurePolicy: 'Ignore' }, {}, async (name) => {
+    const status = async () => (await server.send('GET', `${kinds.validating.path}ies/${name}`)).body['status'];
+    await expect.poll(status).toMatchObject({ observedGeneration: 1 });
+    const wrong = (kind: string, column: number, field: string, line: string): string =>
+      `apps/v1, Kind=${kind}: ERROR: <input>:1:${column}: undefined field '${field}'\n | ${line}\n | ${'.'.repeat(column - 1)}^\n`;
+    const [, second = { expression: '' }, third = { expression: '' }] = validations;
+    expect(await status()).toEqual({
+      observedGeneration: 1,
+      typeChecking: {
+        expressionWarnings: [
+          {
+            fieldRef: 'spec.validations[1].expression',
+            warning: ['Deployment', 'ReplicaSet']
+              .map((kind) => wrong(kind, 7, 'replicas', second.expression))
+              .join('\n'),
+          },
+          {
+            fieldRef: 'spec.validations[2].expression',
+            warning: wrong('ReplicaSet', 12, 'strategy', third.expression),
+          },
+        ],
+      },
+    });
+  });
+});
+
 test('a hundred policies cost a request that none of them is for nothing', async () => {
   const { path, kind, version } = kinds.validating;
   const names = Array.from({ length: 100 }, (_, index) => `many-${index}`);
