@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -278,4 +278,14 @@ test.each<[AuthenticationFlags, Fields, string, string[]]>([
   const { jwt } = readAuthentication({ oidcIssuerUrl: 'https://a', oidcClientId: 'c', ...flags }, []);
   expect(jwt[0]).toMatchObject({ issuer: 'https://a', audiences: ['c'], algorithms: ['RS256'] });
   expect(jwt[0]?.userOf(claims)).toMatchObject({ username: name, groups });
+});
+
+test('the configuration that the documentation shows is right', () => {
+  const page = readFileSync(join(import.meta.dirname, '../../../../docs/identity.md'), 'utf8');
+  const authenticationConfig = join(server.folder, 'documented.yaml');
+  writeFileSync(authenticationConfig, /```yaml\n([\s\S]*?)```/.exec(page)?.[1] ?? '');
+  const { jwt, anonymous } = readAuthentication({ authenticationConfig }, []);
+  const claims = { sub: 'ann', hd: 'example.com', groups: ['devs'] };
+  expect(jwt[0]?.userOf(claims)).toMatchObject({ username: 'oidc:ann', groups: ['oidc:devs'] });
+  expect([anonymous?.('/readyz'), anonymous?.('/api')]).toEqual([true, false]);
 });
