@@ -4,6 +4,7 @@ import { parseServiceRange } from './admission/service-range.ts';
 import { bootstrapRbac } from './auth/bootstrap/rbac.ts';
 import { reconcileRbac } from './auth/bootstrap/reconcile.ts';
 import type { Core } from './core.ts';
+import { flowControlObjects } from './kinds/index.ts';
 
 const SYSTEM_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
 
@@ -16,7 +17,12 @@ interface Bootstrap {
 
 /** Creates what every cluster has from its first start: namespaces, priority classes, roles, the service `kubernetes`. */
 export async function bootstrap(core: Core, options: Bootstrap): Promise<void> {
-  const objects = [...namespaces(), ...priorityClasses(), kubernetesService(options)];
+  const objects = [
+    ...namespaces(),
+    ...priorityClasses(),
+    ...flowControlObjects(timestamp()),
+    ...serviceNetwork(options),
+  ];
   await Promise.all([
     ...objects.map((object) => ensure(core, object, () => undefined)),
     ...bootstrapRbac().map((object) => ensure(core, object, reconcileRbac)),
@@ -81,8 +87,30 @@ function priorityClasses(): KubeObject[] {
   ];
 }
 
-function kubernetesService({ serviceRange, port }: Bootstrap): KubeObject {
-  const { first } = parseServiceRange(serviceRange);
+/** The range of service addresses, and the one service that the API server has itself. */
+function serviceNetwork({ serviceRange, port }: Bootstrap): KubeObject[] {
+  const { first, cidr } = parseServiceRange(serviceRange);
+  return [serviceCidr(cidr), kubernetesService(first, port)];
+}
+
+function serviceCidr(cidr: string): KubeObject {
+  const ready = {
+    type: 'Ready',
+    status: 'True',
+    reason: '',
+    message: 'Kubernetes default Service CIDR is ready',
+    lastTransitionTime: timestamp(),
+  };
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'ServiceCIDR',
+    metadata: { name: 'kubernetes' },
+    spec: { cidrs: [cidr] },
+    status: { conditions: [ready] },
+  };
+}
+
+function kubernetesService(first: string, port: number): KubeObject {
   return {
     apiVersion: 'v1',
     kind: 'Service',

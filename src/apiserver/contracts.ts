@@ -64,15 +64,25 @@ export interface KindStrategy extends UpdateStrategy {
   /** Fills in defaults, in place. Runs on every write before validation. */
   applyDefaults?(object: KubeObject): void;
   /** Sets what a client may not choose on create (an initial status, say), in place. */
-  prepareForCreate?(object: KubeObject): void;
+  prepareForCreate?(object: KubeObject, user: UserInfo): void;
   /** True for a kind whose updates have to say which version they are of. */
   readonly needsVersion?: boolean;
   /** True for a change beside what the object asks for that counts as a generation, too. */
   isChanged?(object: KubeObject, old: KubeObject): boolean;
   /** What a client should know about an object that is right (the Warning header). */
   warnings?(object: KubeObject, old: KubeObject | undefined): string[];
-  /** What takes the place of the kind's own rules when a subresource is written: 'status', 'ephemeralcontainers', 'resize'. */
+  /** What takes the place of the kind's own rules when a subresource is written: 'status', 'approval', 'ephemeralcontainers', 'resize'. */
   readonly subresources?: Readonly<Record<string, UpdateStrategy>>;
+  /** What is wrong with a name; without it names are DNS subdomains. */
+  nameErrors?(name: string): string[];
+  /** True for kinds whose first status is the client's to give. */
+  readonly keepsFirstStatus?: boolean;
+  /** True for kinds whose metadata stays as it is when their status is written. */
+  readonly keepsMetadataOnStatus?: boolean;
+  /** Warns of every use of a kind that clients should leave: 'v1 Endpoints is deprecated in v1.33+; use …'. */
+  readonly deprecation?: string;
+  /** True for kinds of which a PUT creates what is not there. */
+  readonly createsOnUpdate?: boolean;
 }
 
 export interface ColumnDefinition {

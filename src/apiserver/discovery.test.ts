@@ -40,7 +40,8 @@ describe('plain discovery', () => {
 
   it('lists groups, the server’s own first', () => {
     const groups = get('/apis')?.['groups'] as { name: string; preferredVersion: { groupVersion: string } }[];
-    expect(groups[0]).toMatchObject({ name: 'apps', preferredVersion: { groupVersion: 'apps/v1', version: 'v1' } });
+    expect(groups[0]?.name).toBe('apiregistration.k8s.io');
+    expect(groups[1]).toMatchObject({ name: 'apps', preferredVersion: { groupVersion: 'apps/v1', version: 'v1' } });
     expect(groups.at(-1)?.name).toBe('stable.example.com');
     expect(groups.map(({ name }) => name)).not.toContain('');
     expect(get('/apis/apps')).toMatchObject({ kind: 'APIGroup', apiVersion: 'v1', name: 'apps' });

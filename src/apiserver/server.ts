@@ -5,6 +5,7 @@ import { createAdmission } from './admission/admission.ts';
 import { createDynamicAdmission } from './admission/dynamic.ts';
 import { NO_POD_SECURITY, readAdmissionConfiguration } from './admission/pod-security/configuration.ts';
 import { parseServiceRange } from './admission/service-range.ts';
+import { registerApiServices } from './api-services.ts';
 import { openAudit } from './audit/audit.ts';
 import { createAccess } from './auth/access.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
@@ -93,6 +94,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     checkEscalation: authorizer.checkEscalation,
   };
   const stopCustomResources = serveCustomResources(core, log);
+  const stopApiServices = registerApiServices(core, log);
   await bootstrap(core, { serviceRange, address: host, port: listener.port });
 
   const stopping = new AbortController();
@@ -129,6 +131,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const stop = async (): Promise<void> => {
     stopping.abort();
     const maintained = stopMaintenance();
+    stopApiServices();
     stopCustomResources();
     flow.stop();
     authorizer.stop();

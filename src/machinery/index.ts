@@ -50,6 +50,18 @@ export {
   quantityError,
   quantityToNumber,
 } from './quantity.ts';
+export {
+  addAmounts,
+  countOf,
+  growth,
+  type ResourceAmounts,
+  raiseAmounts,
+  readAmounts,
+  writeAmounts,
+} from './quota/amounts.ts';
+export { containersOf, podResources, resourcesOf } from './quota/pod-resources.ts';
+export { limitsOn } from './quota/scopes.ts';
+export { countName, type QuotaEvaluator, quotaEvaluator, unsaidResources } from './quota/usage.ts';
 export { cachedRe2 } from './re2.ts';
 export { RegexSyntaxError } from './re2-parse.ts';
 export * from './resource.ts';

@@ -9,8 +9,11 @@ export const configMaps = resource('', 'v1', 'configmaps', 'ConfigMap');
 export const endpoints = resource('', 'v1', 'endpoints', 'Endpoints');
 export const namespaces = resource('', 'v1', 'namespaces', 'Namespace', false);
 export const nodes = resource('', 'v1', 'nodes', 'Node', false);
+export const persistentVolumeClaims = resource('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim');
+export const persistentVolumes = resource('', 'v1', 'persistentvolumes', 'PersistentVolume', false);
 export const pods = resource('', 'v1', 'pods', 'Pod');
 export const secrets = resource('', 'v1', 'secrets', 'Secret');
+export const resourceQuotas = resource('', 'v1', 'resourcequotas', 'ResourceQuota');
 export const serviceAccounts = resource('', 'v1', 'serviceaccounts', 'ServiceAccount');
 export const services = resource('', 'v1', 'services', 'Service');
 export const deployments = resource('apps', 'v1', 'deployments', 'Deployment');
@@ -21,5 +24,12 @@ export const customResourceDefinitions = resource(
   'v1',
   'customresourcedefinitions',
   'CustomResourceDefinition',
+  false,
+);
+export const volumeAttributesClasses = resource(
+  'storage.k8s.io',
+  'v1',
+  'volumeattributesclasses',
+  'VolumeAttributesClass',
   false,
 );

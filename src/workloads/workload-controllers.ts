@@ -7,9 +7,11 @@ import { withFieldManager } from './field-manager.ts';
 import { garbageCollector } from './gc/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { replicaSetController } from './replicaset/controller.ts';
+import { resourceQuotaController } from './resource-quota.ts';
 import { scheduler } from './scheduler/controller.ts';
 import { serviceAccountTokenController } from './service-account-tokens.ts';
 import { rootCaPublisher, serviceAccountController } from './service-accounts.ts';
+import { storageProtection } from './storage-protection.ts';
 
 export interface WorkloadOptions {
   /** The CA of the API server, published as the ConfigMap kube-root-ca.crt in every namespace. */
@@ -21,7 +23,7 @@ export interface WorkloadOptions {
 
 /**
  * The controllers that a cluster's control plane runs beside its API server: deployments, replica sets, endpoints,
- * garbage collection, namespaces, service accounts, and the scheduler. None of them is started.
+ * garbage collection, namespaces, service accounts, quotas, what holds storage in use, and the scheduler. None of them is started.
  */
 export function workloadControllers(platform: PlatformContext, options: WorkloadOptions = {}): Controller[] {
   const { caPem, apiAddress, apiPort } = options;
@@ -34,6 +36,8 @@ export function workloadControllers(platform: PlatformContext, options: Workload
     namespaceController(context),
     serviceAccountController(context),
     clusterRoleAggregation(context),
+    resourceQuotaController(context),
+    ...storageProtection(context),
     scheduler(context),
   ];
   if (caPem) controllers.push(rootCaPublisher(context, caPem), serviceAccountTokenController(context, caPem));

@@ -2,13 +2,18 @@ import type { KubeObject } from '../../machinery/index.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Steps } from '../rest/steps.ts';
 import type { Store } from '../store/store.ts';
+import { defaultIngressClass, defaultStorageClass } from './default-class.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import type { PodSecurityConfiguration } from './pod-security/configuration.ts';
 import { podSecurity } from './pod-security/pod-security.ts';
 import { priority } from './priority.ts';
 import type { AdmissionPlugin, AdmissionRequest, WaitingAdmission } from './request.ts';
+import { resourceQuota } from './resource-quota.ts';
+import { runtimeClass } from './runtime-class.ts';
 import { awaitDefaultAccount, serviceAccount } from './service-account.ts';
 import { createServiceAllocator } from './service-allocation.ts';
+import { persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts';
 import { defaultTolerationSeconds } from './tolerations.ts';
 
 /** Everything that completes or refuses a write between its decoding and its storing. */
@@ -33,10 +38,16 @@ export interface AdmissionOptions {
 function orderedPlugins(store: Store, options: AdmissionOptions): readonly AdmissionPlugin[] {
   return [
     namespaceLifecycle(store),
+    limitRanger(store),
     serviceAccount(store),
     { name: 'PodSecurity', validate: podSecurity(store, options.podSecurity) },
     priority(store),
     defaultTolerationSeconds,
+    defaultStorageClass(store),
+    storageObjectInUseProtection,
+    persistentVolumeClaimResize(store),
+    runtimeClass(store),
+    defaultIngressClass(store),
   ];
 }
 
@@ -45,7 +56,7 @@ function orderedPlugins(store: Store, options: AdmissionOptions): readonly Admis
  * queued: what they see is what the object is stored beside.
  */
 function finalPlugins(store: Store): readonly AdmissionPlugin[] {
-  return [namespaceLifecycle(store)];
+  return [namespaceLifecycle(store), resourceQuota(store)];
 }
 
 /** Admission that objects configure: policies, in the order in which they are asked, and then webhooks. */

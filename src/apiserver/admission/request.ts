@@ -6,6 +6,8 @@ import type { Steps } from '../rest/steps.ts';
 /** A write from its first decision to its end; what it reserves is its own until then. */
 export interface Flight {
   over: boolean;
+  /** What is to be written beside the object, in the turn in which its write is queued: what it uses of a quota. */
+  beside?: (() => void) | undefined;
 }
 
 /** What an admission plugin is asked about (apiserver's admission.Attributes). */
@@ -70,7 +72,17 @@ export interface WaitingAdmission {
 }
 
 /** True for the creation of a pod (and not of something below one). */
-export function isNewPod({ operation, registration, subresource }: AdmissionRequest): boolean {
-  const { group, resource } = registration.served;
-  return operation === 'CREATE' && subresource === undefined && group === '' && resource === 'pods';
+export function isNewPod(request: AdmissionRequest): boolean {
+  return isOperationOn(request, 'CREATE', '', 'pods');
+}
+
+/** True for an operation on objects of a resource themselves. */
+export function isOperationOn(
+  { operation, registration, subresource }: AdmissionRequest,
+  wanted: AdmissionRequest['operation'],
+  group: string,
+  resource: string,
+): boolean {
+  const { served } = registration;
+  return operation === wanted && subresource === undefined && served.group === group && served.resource === resource;
 }

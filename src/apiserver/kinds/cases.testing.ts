@@ -63,7 +63,7 @@ function created(object: KubeObject): KubeObject {
   const made = decoded(object);
   Object.assign(made.metadata, { uid: 'UID', namespace: 'kinds-a', generation: 1 });
   strategyOf(made).applyDefaults?.(made);
-  strategyOf(made).prepareForCreate?.(made);
+  strategyOf(made).prepareForCreate?.(made, { username: 'jane', groups: [] });
   return made;
 }
 

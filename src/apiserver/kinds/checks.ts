@@ -5,6 +5,7 @@ import {
   invalidValue,
   isFields,
   labelValueErrors,
+  parseQuantity,
   portNameErrors,
   portNumberErrors,
   qualifiedNameErrors,
@@ -20,6 +21,22 @@ const MAX_ANNOTATIONS_BYTES = 256 * 1024;
 /** Turns what is wrong with a value into causes at its field. */
 export function invalidAll(field: string, value: unknown, details: readonly string[]): StatusCause[] {
   return details.map((detail) => invalidValue(field, value, detail));
+}
+
+/** The key of a label, of a taint, of a topology. */
+export function labelNameErrors(name: string, path: string): StatusCause[] {
+  return invalidAll(path, name, qualifiedNameErrors(name));
+}
+
+/** An amount that may not be negative. */
+export function quantityErrors(value: unknown, path: string): StatusCause[] {
+  if (nanosOf(value) >= 0n) return [];
+  return [invalidValue(path, String(value), 'must be greater than or equal to 0')];
+}
+
+/** An amount in billionths; 0 for none. */
+export function nanosOf(value: unknown): bigint {
+  return value === undefined ? 0n : parseQuantity(String(value)).nanos;
 }
 
 /** A number that may not be negative; one that is not there is fine. */

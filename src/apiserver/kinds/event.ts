@@ -5,6 +5,7 @@ import { objectAt, textAt } from './fields.ts';
 
 /** Events of the core group, in their old form (timestamps and count) and their new one (eventTime). */
 export const eventStrategy: KindStrategy = {
+  createsOnUpdate: true,
   validate(event) {
     const namespace = event.metadata.namespace ?? '';
     const about = textAt(objectAt(event, 'involvedObject'), 'namespace');

@@ -1,4 +1,12 @@
-import { equalJson, invalidValue, isFields, type KubeObject, type StatusCause } from '../../machinery/index.ts';
+import {
+  equalJson,
+  type Fields,
+  invalidValue,
+  isFields,
+  type KubeObject,
+  type StatusCause,
+} from '../../machinery/index.ts';
+import { isGiven } from './checks.ts';
 
 /** The value at a path of keys: 'spec.selector'. */
 function valueAt(object: unknown, path: string): unknown {
@@ -12,4 +20,16 @@ export function immutableErrors(object: KubeObject, old: KubeObject, paths: read
   return paths
     .filter((path) => !equalJson(valueAt(object, path) ?? null, valueAt(old, path) ?? null))
     .map((path) => invalidValue(path, valueAt(object, path), 'field is immutable'));
+}
+
+/** A field that no update may change, at a path of its own; a list or map that is not there is empty. */
+export function immutableFieldErrors(
+  object: Fields | undefined,
+  old: Fields | undefined,
+  key: string,
+  path = key,
+): StatusCause[] {
+  const [value, before] = [object?.[key], old?.[key]];
+  if (equalJson(value, before) || (!isGiven(value) && !isGiven(before))) return [];
+  return [invalidValue(path, value, 'field is immutable')];
 }

@@ -3,6 +3,8 @@ import type { KindStrategy } from '../contracts.ts';
 import { numberAt, textAt } from './fields.ts';
 
 export const leaseStrategy: KindStrategy = {
+  needsVersion: true,
+  createsOnUpdate: true,
   validate({ spec }) {
     const errors: StatusCause[] = [];
     const [duration, transitions] = [numberAt(spec, 'leaseDurationSeconds'), numberAt(spec, 'leaseTransitions')];

@@ -15,10 +15,12 @@ import { objectAt, objectsAt, textAt } from './fields.ts';
 const group = 'rbac.authorization.k8s.io';
 
 export const roleStrategy: KindStrategy = {
+  createsOnUpdate: true,
   validate: (role) => rulesErrors(role, true),
 };
 
 export const clusterRoleStrategy: KindStrategy = {
+  createsOnUpdate: true,
   validate(role) {
     const errors = rulesErrors(role, false);
     const aggregation = objectAt(role, 'aggregationRule');

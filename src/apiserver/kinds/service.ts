@@ -28,6 +28,7 @@ const exposed = ['NodePort', 'LoadBalancer'];
 
 /** Services. Addresses and node ports are allocated by the server after prepareForCreate and prepareForUpdate. */
 export const serviceStrategy: KindStrategy = {
+  createsOnUpdate: true,
   applyDefaults(service) {
     const spec = ensureObject(service, 'spec');
     setDefault(spec, 'sessionAffinity', 'None');

@@ -27,7 +27,7 @@ export const strategy = (object: KubeObject) => strategyFor(groupOfKind[object.k
 export function create(kind: string, fields: Fields): KubeObject {
   const object = make(kind, fields);
   strategy(object).applyDefaults?.(object);
-  strategy(object).prepareForCreate?.(object);
+  strategy(object).prepareForCreate?.(object, { username: 'jane', groups: [] });
   return object;
 }
 

@@ -1,5 +1,17 @@
 import type { KubeObject } from '../../machinery/index.ts';
-import { AGE, ageOf, column, firstThree, formatLabels, joinedOrNone, NAME, NONE, table, wideColumn } from './table.ts';
+import {
+  AGE,
+  ageOf,
+  column,
+  firstThree,
+  formatLabels,
+  formatSelector,
+  joinedOrNone,
+  NAME,
+  NONE,
+  table,
+  wideColumn,
+} from './table.ts';
 
 interface LoadBalancer {
   loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] };
@@ -168,4 +180,37 @@ export const endpointSlicePrinter = table<EndpointSlice>(
 /** EndpointSlices say <unset> where others say <none>. */
 function listText(texts: readonly string[]): string {
   return texts.length === 0 ? '<unset>' : firstThree(texts);
+}
+
+interface NetworkPolicySpec {
+  podSelector?: Parameters<typeof formatSelector>[0];
+}
+
+export const networkPolicyPrinter = table<KubeObject<NetworkPolicySpec>>(
+  [NAME, column('Pod-Selector', 'Pods that the policy is about.'), AGE],
+  (policy, now) => [policy.metadata.name, formatSelector(policy.spec?.podSelector), ageOf(policy, now)],
+);
+
+export const serviceCidrPrinter = table<KubeObject<{ cidrs?: string[] }>>(
+  [NAME, column('CIDRs', 'Ranges from which services get their addresses.'), AGE],
+  (range, now) => [range.metadata.name, (range.spec?.cidrs ?? []).join(','), ageOf(range, now)],
+);
+
+interface ParentReference {
+  group?: string;
+  resource?: string;
+  namespace?: string;
+  name?: string;
+}
+
+export const ipAddressPrinter = table<KubeObject<{ parentRef?: ParentReference }>>(
+  [NAME, column('ParentRef', 'What has the address.')],
+  (address) => [address.metadata.name, parentText(address.spec?.parentRef)],
+);
+
+function parentText(parent: ParentReference | undefined): string {
+  if (!parent) return NONE;
+  const { group = '', resource = '', namespace = '', name = '' } = parent;
+  const kind = (group === '' ? resource : `${resource}.${group}`).toLowerCase();
+  return [kind, ...(namespace === '' ? [] : [namespace]), name].join('/');
 }

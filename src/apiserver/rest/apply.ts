@@ -2,7 +2,15 @@ import { applyServerSide, badRequest, isFields, type KubeObject, timestamp } fro
 import type { Registration } from '../registry/registration.ts';
 import { prepareCreate } from './create.ts';
 import { asObject } from './decode.ts';
-import { admitFields, type Changed, checkKind, completeNew, finishCreate, type UpdateScope } from './journey.ts';
+import {
+  admitFields,
+  type Changed,
+  checkKind,
+  completeNew,
+  finishCreate,
+  isStatusScope,
+  type UpdateScope,
+} from './journey.ts';
 import { hasStatus } from './metadata.ts';
 import { objectKeyOf } from './read.ts';
 import type { Outcome } from './request.ts';
@@ -73,7 +81,7 @@ function quietly(write: Write): Write {
 
 /** The part of an applied configuration that the endpoint is about: an apply cannot own what it cannot set. */
 function relevant(object: KubeObject, registration: Registration, scope: UpdateScope): KubeObject {
-  if (scope === 'status') {
+  if (isStatusScope(scope)) {
     const { apiVersion, kind, metadata, status } = object;
     const kept = registration.custom ? undefined : KEPT_METADATA[kind];
     if (kept) delete metadata[kept];

@@ -29,7 +29,10 @@ export async function commit(
       const deciding = settle(decide(current));
       const decision = deciding instanceof Promise ? await deciding : deciding;
       if (dryRun) return store.preview(storage, key, () => decision);
-      if (store.latest(storage, key) === current) return await store.write(storage, key, () => decision);
+      if (store.latest(storage, key) !== current) continue;
+      const stored = store.write(storage, key, () => decision);
+      if (!('keep' in decision)) flight.beside?.();
+      return await stored;
     }
     throw conflict(served, key.name, STALE);
   } finally {

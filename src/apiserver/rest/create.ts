@@ -75,9 +75,16 @@ async function store(write: Write, object: KubeObject): Promise<Outcome> {
   const key = { namespace: registration.served.namespaced ? request.info.namespace : '', name: object.metadata.name };
   const entry = await commit(write, key, function* (current) {
     const decision = yield* finishCreate(write, object);
-    if (current) throw alreadyExists(registration.served, key.name);
+    if (current) throw taken(registration.served, current.object);
     return decision;
   });
   await registration.prepare?.([entry]);
   return { kind: 'entry', code: 201, registration, entry: registration.view(entry) };
+}
+
+/** 409 for a name that is taken, if only by an object that is on its way out. */
+function taken(served: Registration['served'], { metadata }: KubeObject): ApiError {
+  const error = alreadyExists(served, metadata.name);
+  if (!metadata.deletionTimestamp) return error;
+  return new ApiError(error.code, error.reason, `object is being deleted: ${error.message}`, error.details);
 }

@@ -28,7 +28,8 @@ export async function dispatch(core: Core, request: ApiRequest): Promise<Outcome
   if (!registration) throw noSuchResource();
   const { served } = registration;
   checkScope(served.namespaced, request);
-  if (registration.custom?.deprecationWarning) request.warn(registration.custom.deprecationWarning);
+  const deprecation = registration.custom?.deprecationWarning ?? served.strategy?.deprecation;
+  if (deprecation) request.warn(deprecation);
   return subresource === '' ? onResource(core, registration, request) : onSubresource(core, registration, request);
 }
 
@@ -91,6 +92,7 @@ function onSubresource(core: Core, registration: Registration, request: ApiReque
     case 'status':
     case 'ephemeralcontainers':
     case 'resize':
+    case 'approval':
       if (verb === 'get') return get(core, registration, request);
       return verb === 'patch'
         ? patch(core, registration, request, subresource)

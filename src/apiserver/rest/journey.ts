@@ -120,7 +120,7 @@ export function* completeNew(write: Write, object: KubeObject, applied?: Managed
   const { core, registration, request } = write;
   if (registration.served.namespaced) object.metadata.namespace = request.info.namespace;
   forgetIdentity(object);
-  if (hasStatus(registration)) clearStatus(object, registration);
+  if (hasStatus(registration) && !registration.served.strategy?.keepsFirstStatus) clearStatus(object, registration);
   normalize(registration, object);
   own(write, object, undefined, applied, undefined);
   const question = admissionRequest(write, {
@@ -140,7 +140,7 @@ export function* finishCreate(write: Write, object: KubeObject): Steps<Decision>
   const { served } = registration;
   refuseTerminating(write);
   stampNew(object, registration, request.info.namespace);
-  served.strategy?.prepareForCreate?.(object);
+  served.strategy?.prepareForCreate?.(object, request.user);
   const question = admissionRequest(write, { operation: 'CREATE', object, old: undefined, name: object.metadata.name });
   core.admission.allocate(question);
   const errors = [
@@ -155,10 +155,23 @@ export function* finishCreate(write: Write, object: KubeObject): Steps<Decision>
 }
 
 /** Which part of an object an update is about: the whole (but status, where that is separate) or one subresource. */
-export type UpdateScope = 'status' | 'scale' | 'finalize' | 'binding' | 'ephemeralcontainers' | 'resize' | undefined;
+export type UpdateScope =
+  | 'status'
+  | 'approval'
+  | 'scale'
+  | 'finalize'
+  | 'binding'
+  | 'ephemeralcontainers'
+  | 'resize'
+  | undefined;
+
+/** True for the subresources that change nothing but the status. */
+export function isStatusScope(scope: UpdateScope): scope is 'status' | 'approval' {
+  return scope === 'status' || scope === 'approval';
+}
 
 /** Subresources whose writes have rules of their own: those of the kind do not hold for them. */
-const WITH_OWN_RULES = new Set<UpdateScope>(['status', 'binding', 'ephemeralcontainers', 'resize']);
+const WITH_OWN_RULES = new Set<UpdateScope>(['status', 'approval', 'binding', 'ephemeralcontainers', 'resize']);
 
 /** Updates that change what an object asks for. */
 const COUNTED = new Set<UpdateScope>([undefined, 'scale', 'ephemeralcontainers', 'resize']);
@@ -191,7 +204,7 @@ export function* finishUpdate(
   const { served } = registration;
   const prepare = (object: KubeObject): void => {
     keepIdentity(object, old);
-    if (scope !== 'status' && hasStatus(registration) && scope !== 'binding') restoreStatus(object, old);
+    if (!isStatusScope(scope) && hasStatus(registration) && scope !== 'binding') restoreStatus(object, old);
     normalize(registration, object);
   };
   prepare(changed.object);

@@ -87,6 +87,7 @@ const WITH_GENERATION = new Set([
   'CustomResourceDefinition',
   'DaemonSet',
   'Deployment',
+  'DeviceClass',
   'EndpointSlice',
   'FlowSchema',
   'Ingress',
@@ -103,6 +104,7 @@ const WITH_GENERATION = new Set([
   'PriorityLevelConfiguration',
   'ReplicaSet',
   'ReplicationController',
+  'ResourceSlice',
   'StatefulSet',
   'ValidatingAdmissionPolicy',
   'ValidatingAdmissionPolicyBinding',
@@ -150,7 +152,7 @@ function nameErrors(kind: string, text: string, prefix: boolean): string[] {
 export function metadataErrors(object: KubeObject, registration: Registration): StatusCause[] {
   const { metadata } = object;
   const errors: StatusCause[] = [];
-  const { kind } = registration.served;
+  const { kind, strategy } = registration.served;
   if (metadata.generateName) {
     for (const error of nameErrors(kind, metadata.generateName, true)) {
       errors.push(invalidValue('metadata.generateName', metadata.generateName, error));
@@ -158,7 +160,7 @@ export function metadataErrors(object: KubeObject, registration: Registration): 
   }
   if (!metadata.name) errors.push(requiredValue('metadata.name', 'name or generateName is required'));
   else {
-    for (const error of nameErrors(kind, metadata.name, false)) {
+    for (const error of strategy?.nameErrors?.(metadata.name) ?? nameErrors(kind, metadata.name, false)) {
       errors.push(invalidValue('metadata.name', metadata.name, error));
     }
   }

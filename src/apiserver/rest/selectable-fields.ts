@@ -34,12 +34,19 @@ const FIELDS: Record<string, Record<string, Reader>> = {
     source: (event) => at('source', 'component')(event) ?? at('reportingComponent')(event),
     type: at('type'),
   },
-  namespaces: { 'status.phase': at('status', 'phase') },
+  'certificatesigningrequests.certificates.k8s.io': { 'spec.signerName': at('spec', 'signerName') },
+  namespaces: { 'status.phase': at('status', 'phase'), name: at('metadata', 'name') },
   nodes: { 'spec.unschedulable': (node) => at('spec', 'unschedulable')(node) ?? false },
   secrets: { type: at('type') },
   services: { 'spec.clusterIP': at('spec', 'clusterIP'), 'spec.type': at('spec', 'type') },
   'jobs.batch': { 'status.successful': (job) => at('status', 'succeeded')(job) ?? 0 },
   replicationcontrollers: { 'status.replicas': (controller) => at('status', 'replicas')(controller) ?? 0 },
+  persistentvolumeclaims: { name: at('metadata', 'name') },
+  persistentvolumes: { name: at('metadata', 'name') },
+  'ipaddresses.networking.k8s.io': Object.fromEntries(
+    ['group', 'resource', 'namespace', 'name'].map((key) => [`spec.parentRef.${key}`, at('spec', 'parentRef', key)]),
+  ),
+  'resourceslices.resource.k8s.io': { 'spec.nodeName': at('spec', 'nodeName'), 'spec.driver': at('spec', 'driver') },
   'replicasets.apps': { 'status.replicas': (set) => at('status', 'replicas')(set) ?? 0 },
 };
 

@@ -11,9 +11,19 @@ import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Decision } from '../store/store.ts';
 import { commit, STALE } from './commit.ts';
-import { checkNamespace } from './create.ts';
+import { checkNamespace, prepareCreate } from './create.ts';
 import { decodeStrictly } from './decode.ts';
-import { admitFields, type Changed, checkKind, finishUpdate, typeOf, type UpdateScope } from './journey.ts';
+import {
+  admitFields,
+  type Changed,
+  checkKind,
+  completeNew,
+  finishCreate,
+  finishUpdate,
+  isStatusScope,
+  typeOf,
+  type UpdateScope,
+} from './journey.ts';
 import { checkPreconditions } from './metadata.ts';
 import { objectKeyOf } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
@@ -41,11 +51,23 @@ export async function update(
     }
     object.metadata.name = request.info.name;
   }
-  return change(write, scope, (old) => {
+  const make = (old: KubeObject): Changed => {
     checkVersion(write, object, old);
     // Its admission may have to begin again.
     return narrowed(cloneJson(object), old, scope, registration);
-  });
+  };
+  if (scope !== undefined || !registration.served.strategy?.createsOnUpdate) return change(write, scope, make);
+  if (!core.store.latest(registration.storage, objectKeyOf(registration, request))) {
+    await prepareCreate(write, object);
+  }
+  return change(write, scope, make, () => createdByUpdate(write, cloneJson(object)));
+}
+
+/** What a PUT stores where there is nothing yet: it must not have been made from something that was there. */
+function* createdByUpdate(write: Write, object: KubeObject): Steps<Decision> {
+  const { uid, resourceVersion } = object.metadata;
+  if (uid || resourceVersion) throw notFound(write.registration.served, object.metadata.name);
+  return yield* finishCreate(write, yield* completeNew(write, object));
 }
 
 /** 409 for an object that was read before someone else's write; some kinds must say what they were read at. */
@@ -86,9 +108,10 @@ export function narrowed(
   scope: UpdateScope,
   { served, custom }: Registration,
 ): Changed {
-  if (scope !== 'status') return { object };
+  if (!isStatusScope(scope)) return { object };
   const { status: _, metadata, ...rest } = old;
-  const narrow = { ...cloneJson(rest), metadata: cloneJson(custom ? metadata : object.metadata) } as KubeObject;
+  const reset = custom || served.strategy?.keepsMetadataOnStatus;
+  const narrow = { ...cloneJson(rest), metadata: cloneJson(reset ? metadata : object.metadata) } as KubeObject;
   const kept = custom ? undefined : KEPT_METADATA[served.kind];
   if (kept) Object.assign(narrow.metadata, { [kept]: cloneJson(metadata[kept]) });
   if (kept && narrow.metadata[kept] === undefined) delete narrow.metadata[kept];

@@ -4,6 +4,7 @@ import type { Resource, ResourceInfo, SubresourceInfo, Verb } from '../resource.
 const ALL: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const NOT_IN_BULK: readonly Verb[] = ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'];
 const CREATE_ONLY: readonly Verb[] = ['create'];
+const READ_ONLY: readonly Verb[] = ['get', 'list'];
 const CONNECT: readonly Verb[] = ['create', 'get'];
 const EDIT: readonly Verb[] = ['get', 'patch', 'update'];
 
@@ -42,15 +43,22 @@ function resource(
 
 const CORE: readonly ResourceInfo[] = [
   resource('v1', 'bindings', 'Binding', 'namespaced', { verbs: CREATE_ONLY }),
+  resource('v1', 'componentstatuses', 'ComponentStatus', 'cluster', { shortNames: ['cs'], verbs: READ_ONLY }),
   resource('v1', 'configmaps', 'ConfigMap', 'namespaced', { shortNames: ['cm'] }),
   resource('v1', 'endpoints', 'Endpoints', 'namespaced', { shortNames: ['ep'] }),
   resource('v1', 'events', 'Event', 'namespaced', { shortNames: ['ev'] }),
+  resource('v1', 'limitranges', 'LimitRange', 'namespaced', { shortNames: ['limits'] }),
   resource('v1', 'namespaces', 'Namespace', 'cluster', {
     shortNames: ['ns'],
     verbs: NOT_IN_BULK,
     subresources: [{ name: 'finalize', verbs: ['update'] }, STATUS],
   }),
   resource('v1', 'nodes', 'Node', 'cluster', { shortNames: ['no'], subresources: [STATUS] }),
+  resource('v1', 'persistentvolumeclaims', 'PersistentVolumeClaim', 'namespaced', {
+    shortNames: ['pvc'],
+    subresources: [STATUS],
+  }),
+  resource('v1', 'persistentvolumes', 'PersistentVolume', 'cluster', { shortNames: ['pv'], subresources: [STATUS] }),
   resource('v1', 'pods', 'Pod', 'namespaced', {
     shortNames: ['po'],
     categories: ['all'],
@@ -72,6 +80,7 @@ const CORE: readonly ResourceInfo[] = [
     categories: ['all'],
     subresources: [SCALE, STATUS],
   }),
+  resource('v1', 'resourcequotas', 'ResourceQuota', 'namespaced', { shortNames: ['quota'], subresources: [STATUS] }),
   resource('v1', 'secrets', 'Secret', 'namespaced'),
   resource('v1', 'serviceaccounts', 'ServiceAccount', 'namespaced', {
     shortNames: ['sa'],
@@ -92,6 +101,40 @@ const REVIEW: Options = { verbs: CREATE_ONLY };
 const ADMISSION = 'admissionregistration.k8s.io/v1';
 const ADMISSION_BETA = 'admissionregistration.k8s.io/v1beta1';
 const EXTENSION: Options = { categories: ['api-extensions'] };
+const STORAGE = 'storage.k8s.io/v1';
+const NETWORKING = 'networking.k8s.io/v1';
+const FLOWCONTROL = 'flowcontrol.apiserver.k8s.io/v1';
+const DRA = 'resource.k8s.io/v1';
+
+/** What a cluster is made of: volumes, networks, devices, and how requests are shared out. */
+const CLUSTER: readonly ResourceInfo[] = [
+  resource('apiregistration.k8s.io/v1', 'apiservices', 'APIService', 'cluster', {
+    categories: ['api-extensions'],
+    subresources: [STATUS],
+  }),
+  resource('certificates.k8s.io/v1', 'certificatesigningrequests', 'CertificateSigningRequest', 'cluster', {
+    shortNames: ['csr'],
+    subresources: [{ name: 'approval', verbs: EDIT }, STATUS],
+  }),
+  resource(FLOWCONTROL, 'flowschemas', 'FlowSchema', 'cluster', { subresources: [STATUS] }),
+  resource(FLOWCONTROL, 'prioritylevelconfigurations', 'PriorityLevelConfiguration', 'cluster', {
+    subresources: [STATUS],
+  }),
+  resource(NETWORKING, 'ipaddresses', 'IPAddress', 'cluster', { shortNames: ['ip'] }),
+  resource(NETWORKING, 'networkpolicies', 'NetworkPolicy', 'namespaced', { shortNames: ['netpol'] }),
+  resource(NETWORKING, 'servicecidrs', 'ServiceCIDR', 'cluster', { subresources: [STATUS] }),
+  resource('node.k8s.io/v1', 'runtimeclasses', 'RuntimeClass', 'cluster'),
+  resource(DRA, 'deviceclasses', 'DeviceClass', 'cluster'),
+  resource(DRA, 'resourceclaims', 'ResourceClaim', 'namespaced', { subresources: [STATUS] }),
+  resource(DRA, 'resourceclaimtemplates', 'ResourceClaimTemplate', 'namespaced'),
+  resource(DRA, 'resourceslices', 'ResourceSlice', 'cluster'),
+  resource(STORAGE, 'csidrivers', 'CSIDriver', 'cluster'),
+  resource(STORAGE, 'csinodes', 'CSINode', 'cluster'),
+  resource(STORAGE, 'csistoragecapacities', 'CSIStorageCapacity', 'namespaced'),
+  resource(STORAGE, 'storageclasses', 'StorageClass', 'cluster', { shortNames: ['sc'] }),
+  resource(STORAGE, 'volumeattachments', 'VolumeAttachment', 'cluster', { subresources: [STATUS] }),
+  resource(STORAGE, 'volumeattributesclasses', 'VolumeAttributesClass', 'cluster', { shortNames: ['vac'] }),
+];
 
 const GROUPED: readonly ResourceInfo[] = [
   resource(ADMISSION_BETA, 'mutatingadmissionpolicies', 'MutatingAdmissionPolicy', 'cluster', EXTENSION),
@@ -168,7 +211,7 @@ const GROUPED: readonly ResourceInfo[] = [
 ];
 
 /** The built-in resources that the embedded API server serves: what has behaviour here, or is pure data. */
-export const builtinResources: readonly ResourceInfo[] = [...CORE, ...GROUPED];
+export const builtinResources: readonly ResourceInfo[] = [...CORE, ...CLUSTER, ...GROUPED];
 
 const byKind: ReadonlyMap<string, ResourceInfo> = new Map(
   builtinResources.map((info) => [`${apiVersionOf(info.group, info.version)} ${info.kind}`, info]),

@@ -78,7 +78,7 @@ describe('builtinResources', () => {
 
   it('are found by kind', () => {
     expect(resourceOf('apps/v1', 'Deployment')).toMatchObject({ group: 'apps', resource: 'deployments' });
-    expect(() => resourceOf('apps/v1', 'Statefulset')).toThrow('no built-in resource serves StatefulSet of apps/v1');
+    expect(() => resourceOf('apps/v1', 'Statefulset')).toThrow('no built-in resource serves Statefulset of apps/v1');
   });
 });
 
