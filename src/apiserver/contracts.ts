@@ -111,5 +111,7 @@ export interface ServedResource extends ResourceInfo {
   readonly virtual: boolean;
   /** Set for a CRD's resource: unknown fields are pruned by its structural schema; built-ins drop them by their type. */
   readonly custom: boolean;
+  /** Set for a CRD's resource: changes whenever its schema may have. */
+  readonly fingerprint?: string;
   readonly verbs: readonly Verb[];
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject, Schema } from '../../machinery/index.ts';
 import { pruneUnknown, validateSchema } from '../../machinery/index.ts';
-import { crdStrategy, establishedStatus, servedResources } from './index.ts';
+import { crdStrategy, type DefinitionNames, establishedStatus, servedResources } from './index.ts';
 
 const now = '2024-05-01T10:00:00Z';
 
@@ -188,7 +188,11 @@ describe('establishedStatus', () => {
     const other = widget((spec) => {
       spec['names'] = { plural: 'wonders', kind: 'Widget' };
     });
-    const status = establishedStatus(other, [established(widget())], now);
+    const status = establishedStatus(
+      other,
+      [(established(widget()).status?.['acceptedNames'] ?? {}) as DefinitionNames],
+      now,
+    );
     expect(status['conditions']).toMatchObject([
       { type: 'NamesAccepted', status: 'False', reason: 'ListKindConflict', message: '"WidgetList" is already in use' },
       { type: 'Established', status: 'False', reason: 'NotAccepted' },

@@ -4,13 +4,13 @@ import { asDefinition, type DefinitionCondition, type DefinitionNames, type Defi
 /**
  * The status that a CRD should have: acceptedNames, storedVersions, and the conditions NamesAccepted and Established,
  * as the naming and establishing controllers of apiextensions-apiserver set them.
- * @param others every other CRD; their accepted names in the same group are taken.
+ * @param others the accepted names of the other CRDs of its group: they are taken.
  * @param now RFC 3339, for conditions that change.
  * @returns the CRD's own status object when nothing changes.
  */
-export function establishedStatus(crd: KubeObject, others: readonly KubeObject[], now: string): Fields {
+export function establishedStatus(crd: KubeObject, others: Iterable<DefinitionNames>, now: string): Fields {
   const { spec = {}, status = {} } = asDefinition(crd);
-  const { names, namesAccepted } = acceptNames(spec.names ?? {}, status.acceptedNames ?? {}, taken(spec.group, others));
+  const { names, namesAccepted } = acceptNames(spec.names ?? {}, status.acceptedNames ?? {}, taken(others));
   const accepted = namesAccepted.status === 'True';
   const before = status.conditions?.find((condition) => condition.type === 'Established');
   // A CRD that was once established stays so, whatever becomes of its names.
@@ -37,11 +37,9 @@ interface TakenNames {
   kinds: Set<string | undefined>;
 }
 
-function taken(group: string | undefined, others: readonly KubeObject[]): TakenNames {
+function taken(others: Iterable<DefinitionNames>): TakenNames {
   const found: TakenNames = { resources: new Set(), kinds: new Set() };
-  for (const other of others.map(asDefinition)) {
-    const names = other.status?.acceptedNames;
-    if (other.spec?.group !== group || names === undefined) continue;
+  for (const names of others) {
     for (const name of [names.plural, names.singular, ...(names.shortNames ?? [])]) found.resources.add(name);
     found.kinds.add(names.kind).add(names.listKind);
   }

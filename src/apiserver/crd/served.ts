@@ -20,6 +20,8 @@ export interface CustomResource extends ServedResource {
   readonly scale?: { specReplicasPath: string; statusReplicasPath: string; labelSelectorPath?: string };
   /** Simple paths without the leading dot that field selectors may name besides metadata: 'spec.color'. */
   readonly selectableFields: readonly string[];
+  /** Changes whenever the CRD does. */
+  readonly fingerprint: string;
   /** The text of the Warning header for every request of a deprecated version. */
   readonly deprecationWarning?: string;
 }
@@ -27,15 +29,49 @@ export interface CustomResource extends ServedResource {
 const verbs: readonly Verb[] = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch'];
 const subresourceVerbs: readonly Verb[] = ['get', 'patch', 'update'];
 
-/** One resource a served version; empty while the CRD is not established. Schemas and printers are made on first use. */
-export function servedResources(object: KubeObject): CustomResource[] {
+/**
+ * One resource a served version; empty while the CRD is not established. Schemas and printers are made on first use.
+ * @param again reads the CRD anew: nothing of the object itself is kept, so that a thousand of them need not lie in memory.
+ */
+export function servedResources(object: KubeObject, again: () => KubeObject = () => object): CustomResource[] {
   const crd = asDefinition(object);
   const established = crd.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True');
   if (!established) return [];
-  return (crd.spec?.versions ?? []).filter((version) => version.served).map((version) => servedVersion(crd, version));
+  return (crd.spec?.versions ?? [])
+    .filter((version) => version.served)
+    .map(({ name = '' }) => {
+      const versionAgain = (): DefinitionVersion =>
+        asDefinition(again()).spec?.versions?.find((version) => version.name === name) ?? {};
+      return lazily(factsOf(crd, name), versionAgain);
+    });
 }
 
-function servedVersion(crd: CustomResourceDefinition, version: DefinitionVersion): CustomResource {
+/** What a version is served as, but for what is big. */
+type Facts = Omit<CustomResource, 'schema' | 'printer'>;
+
+function lazily(facts: Facts, version: () => DefinitionVersion): CustomResource {
+  let schema: Schema | undefined;
+  let printer: TablePrinter | undefined;
+  return Object.defineProperties(facts, {
+    schema: {
+      enumerable: true,
+      get: () => {
+        schema ??= markResourceRoot(objectSchema(version().schema?.openAPIV3Schema));
+        return schema;
+      },
+    },
+    printer: {
+      enumerable: true,
+      get: () => {
+        printer ??= customPrinter(version().additionalPrinterColumns);
+        return printer;
+      },
+    },
+  }) as CustomResource;
+}
+
+function factsOf(crd: CustomResourceDefinition, name: string): Facts {
+  const version = (crd.spec?.versions ?? []).find((each) => each.name === name) ?? {};
   const { group = '', scope } = crd.spec ?? {};
   const names = crd.status?.acceptedNames ?? {};
   const { status, scale } = version.subresources ?? {};
@@ -45,8 +81,6 @@ function servedVersion(crd: CustomResourceDefinition, version: DefinitionVersion
   if (scale) {
     subresources.push({ name: 'scale', group: 'autoscaling', version: 'v1', kind: 'Scale', verbs: subresourceVerbs });
   }
-  let schema: Schema | undefined;
-  let printer: TablePrinter | undefined;
   return {
     group,
     version: version.name ?? '',
@@ -72,14 +106,7 @@ function servedVersion(crd: CustomResourceDefinition, version: DefinitionVersion
         }
       : {}),
     ...(warning === undefined ? {} : { deprecationWarning: warning }),
-    get schema() {
-      schema ??= markResourceRoot(objectSchema(version.schema?.openAPIV3Schema));
-      return schema;
-    },
-    get printer() {
-      printer ??= customPrinter(version.additionalPrinterColumns);
-      return printer;
-    },
+    fingerprint: `${crd.metadata.uid}/${crd.metadata.generation}/${name}`,
   };
 }
 

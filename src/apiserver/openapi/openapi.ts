@@ -93,7 +93,8 @@ function fingerprint(resource: ServedResource): string {
   const known = fingerprints.get(resource);
   if (known) return known;
   const { group, version, resource: plural, kind, verbs, subresources, custom } = resource;
-  const schema = custom ? resource.schema : kubernetesVersion.gitVersion;
+  // A CRD's schema need not be read for this.
+  const schema = custom ? (resource.fingerprint ?? resource.schema) : kubernetesVersion.gitVersion;
   const made = digest(JSON.stringify({ group, version, plural, kind, verbs, subresources, schema }));
   fingerprints.set(resource, made);
   return made;

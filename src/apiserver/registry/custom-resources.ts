@@ -1,7 +1,7 @@
 import { type KubeObject, timestamp } from '../../machinery/index.ts';
 import type { ChangeEvent } from '../cache/ring.ts';
 import type { Core } from '../core.ts';
-import { type DefinitionConversion, establishedStatus, servedResources } from '../crd/index.ts';
+import { type DefinitionConversion, type DefinitionNames, establishedStatus, servedResources } from '../crd/index.ts';
 import type { ServerLog } from '../options.ts';
 import { CLEANUP_FINALIZER } from '../rest/delete.ts';
 import { dropEmpty } from '../rest/metadata.ts';
@@ -13,6 +13,9 @@ import { conversionOf } from './conversion.ts';
 import { customRegistration } from './registration.ts';
 
 const CRDS = { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' };
+
+/** Why the watches of a resource end; without one, each abort would make an error with a stack. */
+const RETIRED = 'the resource is served otherwise now';
 
 interface Definition extends KubeObject {
   spec: {
@@ -44,7 +47,7 @@ export function serveCustomResources(core: Core, log: ServerLog): () => void {
   /** What is served of each CRD: only a change of that makes new registrations, as their schemas are compiled. */
   const serving = new Map<string, { signature: string; retire: AbortController }>();
 
-  function serve(crd: Definition): void {
+  function serve(entry: Entry, crd: Definition): void {
     const { uid, generation = 0, deletionTimestamp } = crd.metadata;
     // The mark of deletion counts as a generation too, and changes nothing of what is served until the objects are gone.
     const changes = deletionTimestamp ? generation - 1 : generation;
@@ -54,24 +57,61 @@ export function serveCustomResources(core: Core, log: ServerLog): () => void {
     const retire = new AbortController();
     serving.set(crd.metadata.name, { signature, retire });
     const storage = crd.spec.versions.find((version) => version.storage)?.name ?? '';
-    const versions = servedResources(crd);
+    const versions = servedResources(crd, () => JSON.parse(entry.bytes.toString('utf8')) as KubeObject);
     const convert = conversionOf(crd.spec.conversion, caller);
     registry.replace(
       resourceOf(crd),
       versions.map((version) => customRegistration(version, `${crd.spec.group}/${storage}`, retire.signal, convert)),
     );
-    before?.retire.abort();
+    before?.retire.abort(RETIRED);
+  }
+
+  /** The names that CRDs have, by group and CRD: who comes later must not take them. */
+  const accepted = new Map<string, Map<string, DefinitionNames>>();
+  /** CRDs that wait for a name, by group. */
+  const waiting = new Map<string, Set<string>>();
+
+  function noteNames(crd: Definition): void {
+    const { group } = crd.spec;
+    const names = accepted.get(group) ?? new Map<string, DefinitionNames>();
+    accepted.set(group, names);
+    names.set(crd.metadata.name, (crd.status?.['acceptedNames'] ?? {}) as DefinitionNames);
+    const waits = waiting.get(group) ?? new Set();
+    waiting.set(group, waits);
+    if (hasCondition(crd, 'NamesAccepted', 'False')) waits.add(crd.metadata.name);
+    else waits.delete(crd.metadata.name);
+  }
+
+  /** Forgets a CRD; those that wait for one of its names may have it now. */
+  function freeNames(crd: Definition): void {
+    const { group } = crd.spec;
+    accepted.get(group)?.delete(crd.metadata.name);
+    if (accepted.get(group)?.size === 0) accepted.delete(group);
+    waiting.get(group)?.delete(crd.metadata.name);
+    for (const name of waiting.get(group) ?? []) {
+      const other = cache.entries.get('', name);
+      if (other) establish(other, group);
+    }
   }
 
   /** Brings the status up to date; the change comes back as an event, which then serves the resource. */
-  function establish(entry: Entry): void {
-    const others = [...cache.entries.from('')].filter(({ name }) => name !== entry.name).map(({ object }) => object);
+  function establish(entry: Entry, group: string): void {
     const decide = (current: Entry | undefined): Decision => {
       if (!current) return { keep: entry };
-      const status = establishedStatus(current.object, others, timestamp());
+      const all = accepted.get(group) ?? new Map<string, DefinitionNames>();
+      const others = all.entries().filter(([name]) => name !== entry.name);
+      const taken = others.map(([, names]) => names);
+      const status = establishedStatus(current.object, taken, timestamp());
       return status === current.object.status ? { keep: current } : { put: { ...current.object, status } };
     };
-    store.write(CRDS, key(entry), decide).catch(report('establishing', entry.name));
+    store
+      .write(CRDS, key(entry), decide)
+      // Schemas are big, and most are never used: what is served reads them again when it needs them.
+      .then((kept) => {
+        entry.forget();
+        kept.forget();
+      })
+      .catch(report('establishing', entry.name));
   }
 
   /** Removes a deleted CRD's objects, as far as their finalizers let them go, and the CRD after the last. */
@@ -103,14 +143,14 @@ export function serveCustomResources(core: Core, log: ServerLog): () => void {
     const crd = entry.object as Definition;
     if (type === 'DELETED') {
       registry.replace(resourceOf(crd), []);
-      serving.get(entry.name)?.retire.abort();
+      serving.get(entry.name)?.retire.abort(RETIRED);
       serving.delete(entry.name);
-      // Names that it held may be what another one waits for.
-      for (const other of cache.entries.from('')) establish(other);
+      freeNames(crd);
       return;
     }
-    serve(crd);
-    establish(entry);
+    serve(entry, crd);
+    noteNames(crd);
+    establish(entry, crd.spec.group);
     const condemned = crd.metadata.deletionTimestamp && crd.metadata.finalizers?.includes(CLEANUP_FINALIZER);
     if (condemned && !cleaning.has(entry.name)) cleanUp(entry);
   }
@@ -124,9 +164,11 @@ export function serveCustomResources(core: Core, log: ServerLog): () => void {
   };
 }
 
-function isEstablished(crd: KubeObject): boolean {
+const isEstablished = (crd: KubeObject): boolean => hasCondition(crd, 'Established', 'True');
+
+function hasCondition(crd: KubeObject, wanted: string, value: string): boolean {
   const conditions = (crd.status?.['conditions'] ?? []) as { type: string; status: string }[];
-  return conditions.some(({ type, status }) => type === 'Established' && status === 'True');
+  return conditions.some(({ type, status }) => type === wanted && status === value);
 }
 
 function withoutFinalizer(current: Entry): Decision {

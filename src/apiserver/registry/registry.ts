@@ -2,6 +2,7 @@ import {
   apiVersionOfResource,
   builtinResources,
   builtinSchema,
+  groupResource,
   type ResourceInfo,
   type Schema,
 } from '../../machinery/index.ts';
@@ -29,10 +30,17 @@ const id = (group: string, version: string, resource: string): string => `${grou
 /** @param unhandled kinds whose new objects are answered with a warning that nothing acts on them. */
 export function createRegistry(unhandled: ApiServerOptions['unhandledKinds'] = []): Registry {
   const registrations = new Map<string, Registration>();
+  /** The ids of each resource's versions. */
+  const versionsOf = new Map<string, string[]>();
   let generation = 0;
   const add = (registration: Registration): void => {
     const { group, version, resource } = registration.served;
-    registrations.set(id(group, version, resource), registration);
+    const own = id(group, version, resource);
+    registrations.set(own, registration);
+    versionsOf.set(groupResource(registration.served), [
+      ...(versionsOf.get(groupResource(registration.served)) ?? []),
+      own,
+    ]);
   };
   for (const resource of builtinResources) {
     const isHandled = !unhandled.some(({ group, kind }) => group === resource.group && kind === resource.kind);
@@ -40,16 +48,14 @@ export function createRegistry(unhandled: ApiServerOptions['unhandledKinds'] = [
   }
   return {
     find: (group, version, resource) => registrations.get(id(group, version, resource)),
-    any: (of) =>
-      registrations.values().find(({ served }) => served.group === of.group && served.resource === of.resource),
+    any: (of) => registrations.get(versionsOf.get(groupResource(of))?.[0] ?? ''),
     all: () => registrations.values(),
     get generation() {
       return generation;
     },
     replace(of, versions) {
-      for (const [key, { served }] of registrations) {
-        if (served.group === of.group && served.resource === of.resource) registrations.delete(key);
-      }
+      for (const own of versionsOf.get(groupResource(of)) ?? []) registrations.delete(own);
+      versionsOf.delete(groupResource(of));
       for (const version of versions) add(version);
       generation++;
     },

@@ -85,6 +85,12 @@ export class Entry {
     return this.#object;
   }
 
+  /** Lets go of the parsed object, which is made again when somebody asks: for what is big and seldom looked at. */
+  forget(): void {
+    this.#bytes = this.bytes;
+    this.#object = undefined;
+  }
+
   /** The JSON text of the object's metadata: a part of its bytes. */
   get metadata(): Buffer {
     const { bytes } = this;

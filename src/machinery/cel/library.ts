@@ -29,6 +29,7 @@ const shared = [
   formatFunctions,
 ];
 const tables = new Map<CelLibrary, FunctionTable>();
+const namespaces = new Map<CelLibrary, ReadonlySet<string>>();
 const extended = new WeakMap<CelFunctions, Map<CelLibrary, FunctionTable>>();
 
 /** The overloads of each function of a library, with those of a caller; read once for each. */
@@ -67,6 +68,11 @@ function withOverloads(table: FunctionTable, functions: CelFunctions): FunctionT
 
 /** The first names of functions such as `lists.range`: groups of functions, never data. */
 export function namespacesOf(library: CelLibrary): ReadonlySet<string> {
-  const names = [...tableOf(library).keys()].filter((name) => /^[a-z0-9]+\./.test(name));
-  return new Set(['cel', ...names.map((name) => name.slice(0, name.indexOf('.')))]);
+  let found = namespaces.get(library);
+  if (!found) {
+    const names = [...tableOf(library).keys()].filter((name) => /^[a-z0-9]+\./.test(name));
+    found = new Set(['cel', ...names.map((name) => name.slice(0, name.indexOf('.')))]);
+    namespaces.set(library, found);
+  }
+  return found;
 }
