@@ -14,6 +14,8 @@ export interface ListOptions {
   limit?: number;
   continue?: string;
   resourceVersion?: string;
+  /** Get no more of each object than apiVersion, kind, and metadata without managedFields. */
+  metadataOnly?: boolean;
 }
 
 export interface ObjectList<T extends KubeObject = KubeObject> {

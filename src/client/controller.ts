@@ -50,6 +50,8 @@ export interface ReconcileResult {
 /** A resource whose changes trigger reconciles, and the keys ('namespace/name') that a changed object maps to. */
 export interface ControllerSource {
   resource: Resource;
+  /** `keys` and the reconcile need no more of the objects than their metadata. */
+  metadataOnly?: boolean;
   /** Defaults to the object's own key. Called with the object as it is now (or was last, when `deleted`). */
   keys?: (object: KubeObject, change: { deleted: boolean; old?: KubeObject }) => Iterable<string>;
 }

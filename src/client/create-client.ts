@@ -47,8 +47,12 @@ export function createClient(transport: Transport): Client {
     options: ListOptions = {},
   ): Promise<ObjectList<T>> {
     const path = resourcePath(resource, { namespace: options.namespace });
-    const answer = (await transport.request({ method: 'GET', path, query: listQuery(options) })) as ObjectList<T>;
-    return { metadata: answer.metadata, items: withTypes(resource, answer.items ?? []) };
+    const { metadataOnly } = options;
+    const query = listQuery(options);
+    const answer = (await transport.request({ method: 'GET', path, query, metadataOnly })) as ObjectList<T>;
+    const items = answer.items ?? [];
+    const wanted = metadataOnly ? items.map((item) => metadataOf(resource, item) as T) : withTypes(resource, items);
+    return { metadata: answer.metadata, items: wanted };
   }
 
   async function* watch<T extends KubeObject = KubeObject>(
@@ -65,8 +69,10 @@ export function createClient(transport: Transport): Client {
       query['resourceVersionMatch'] = 'NotOlderThan';
     }
     const path = resourcePath(resource, { namespace: options.namespace });
-    for await (const event of transport.watch({ method: 'GET', path, query, signal: options.signal })) {
-      yield typedEvent<T>(event);
+    const { metadataOnly, signal } = options;
+    for await (const event of transport.watch({ method: 'GET', path, query, metadataOnly, signal })) {
+      const { type, object } = typedEvent<T>(event);
+      yield { type, object: metadataOnly ? (metadataOf(resource, object) as T) : object };
     }
   }
 
@@ -167,6 +173,12 @@ function withTypes<T extends KubeObject>(resource: Resource, items: T[]): T[] {
   if (!first || first.kind) return items;
   const type = { apiVersion: apiVersionOfResource(resource), kind: resource.kind };
   return items.map((item) => ({ ...type, ...item }));
+}
+
+/** The part of an object that keeps neither its content nor its managedFields in memory. */
+function metadataOf(resource: Resource, object: KubeObject): KubeObject {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { apiVersion: apiVersionOfResource(resource), kind: resource.kind, metadata };
 }
 
 function typedEvent<T extends KubeObject>(event: RawWatchEvent): WatchEvent<T> {

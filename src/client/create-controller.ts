@@ -67,7 +67,7 @@ export function createController(options: ControllerOptions): DynamicController 
   }
 
   function addSource(source: ControllerSource): () => void {
-    const unsubscribe = subscribe(context.informers.for(source.resource), source, queue);
+    const unsubscribe = subscribe(context.informers.for(source.resource, source.metadataOnly), source, queue);
     detach.add(unsubscribe);
     return () => {
       detach.delete(unsubscribe);
@@ -88,7 +88,7 @@ export function createController(options: ControllerOptions): DynamicController 
   }
 
   async function run(): Promise<void> {
-    const informers = sources.map((source) => context.informers.for(source.resource));
+    const informers = sources.map((source) => context.informers.for(source.resource, source.metadataOnly));
     for (const source of sources) addSource(source);
     await Promise.race([Promise.all(informers.map(synced)), stopped]);
     begun.resolve();

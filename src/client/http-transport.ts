@@ -40,6 +40,12 @@ const longestBusyWait = 30_000;
 const watchSeconds = 300;
 const tokenLifetime = 60_000;
 
+/** What lists and watches of metadata accept. Servers that know nothing of it send whole objects. */
+const metadataTypes = ['PartialObjectMetadataList', 'PartialObjectMetadata']
+  .map((kind) => `application/json;as=${kind};g=meta.k8s.io;v=v1`)
+  .concat('application/json')
+  .join(',');
+
 /** A Transport over HTTPS with kept-alive connections. Watches have connections of their own, so that they never block requests. */
 export function createHttpTransport(config: HttpTransportConfig): HttpTransport {
   const base = new URL(config.server);
@@ -61,7 +67,8 @@ export function createHttpTransport(config: HttpTransportConfig): HttpTransport 
   async function send(request: TransportRequest, via: Agent, timeout: number): Promise<IncomingMessage> {
     const token = await bearer();
     const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body));
-    const headers: Record<string, string | number> = { accept: 'application/json', 'user-agent': 'homeport' };
+    const accept = request.metadataOnly ? metadataTypes : 'application/json';
+    const headers: Record<string, string | number> = { accept, 'user-agent': 'homeport' };
     if (token) headers['authorization'] = `Bearer ${token}`;
     if (body) {
       headers['content-type'] = request.contentType ?? 'application/json';

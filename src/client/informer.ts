@@ -22,8 +22,12 @@ export interface Informer {
 
 /** The informers of a process: each resource is watched once, whoever asks. */
 export interface Informers {
-  /** Starts the informer on first use. Every informer has the indexes 'ownerUid' and 'namespace'. */
-  for(resource: Resource): Informer;
+  /**
+   * Starts the informer on first use. Every informer has the indexes 'ownerUid' and 'namespace'.
+   * @param metadataOnly the objects need no more than apiVersion, kind and metadata: they take little memory then, unless
+   * somebody follows the whole objects already.
+   */
+  for(resource: Resource, metadataOnly?: boolean): Informer;
   /**
    * Says that a resource is not served any more: its watch ends with its last handler, instead of asking for ever. Asking
    * for the resource again takes it back.

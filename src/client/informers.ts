@@ -24,24 +24,34 @@ export function createInformers(client: Client, log: Logger): Informers {
   }
 
   return {
-    for(resource: Resource) {
+    for(resource: Resource, metadataOnly = false) {
       if (stopped)
         throw new Error(`informer for ${groupResource(resource)} requested after the informers were stopped`);
-      const key = keyOfResource(resource);
+      const whole = keyOfResource(resource);
+      const key = metadataOnly && !running.has(whole) ? metadataKey(whole) : whole;
       released.delete(key);
       const found = running.get(key);
       if (found) {
         found.poke();
         return found.informer;
       }
-      const started = startInformer(client, resource, log, () => endReleased(key));
+      const metadata = key !== whole;
+      const started = startInformer({
+        client,
+        resource,
+        log,
+        metadataOnly: metadata,
+        onUnhandled: () => endReleased(key),
+      });
       running.set(key, started);
       return started.informer;
     },
     release(resource) {
-      const key = keyOfResource(resource);
-      released.add(key);
-      endReleased(key);
+      const whole = keyOfResource(resource);
+      for (const key of [whole, metadataKey(whole)]) {
+        released.add(key);
+        endReleased(key);
+      }
     },
     async stop() {
       stopped = true;
@@ -49,6 +59,8 @@ export function createInformers(client: Client, log: Logger): Informers {
     },
   };
 }
+
+const metadataKey = (whole: string): string => `${whole} metadata`;
 
 function keyOfResource({ group, version, resource }: Resource): string {
   return `${group}/${version}/${resource}`;

@@ -21,17 +21,21 @@ const pageSize = 500;
 /** A watch that ends within so many milliseconds may be one of many that do. */
 const shortWatch = 1000;
 
+export interface InformerOptions {
+  client: Client;
+  resource: Resource;
+  log: Logger;
+  /** Keep no more than the metadata of objects. */
+  metadataOnly: boolean;
+  /** Called when the last handler is removed. */
+  onUnhandled(): void;
+}
+
 /**
  * Lists a resource, then watches it from there for ever: a watch that ends is resumed at the last revision seen, a
  * revision that the server no longer has leads to a new list, and other errors are retried with back-off.
- * @param onUnhandled called when the last handler is removed.
  */
-export function startInformer(
-  client: Client,
-  resource: Resource,
-  log: Logger,
-  onUnhandled: () => void,
-): RunningInformer {
+export function startInformer({ client, resource, log, metadataOnly, onUnhandled }: InformerOptions): RunningInformer {
   const name = groupResource(resource);
   const store = createIndexedStore();
   const handlers = new Set<InformerHandler>();
@@ -89,12 +93,12 @@ export function startInformer(
 
   async function list(resourceVersion: string | undefined): Promise<string> {
     const objects: KubeObject[] = [];
-    let page = await client.list(resource, { limit: pageSize, resourceVersion });
+    let page = await client.list(resource, { limit: pageSize, resourceVersion, metadataOnly });
     for (;;) {
       for (const item of page.items) objects.push(item);
       const next = page.metadata.continue;
       if (!next || stopping.signal.aborted) break;
-      page = await client.list(resource, { limit: pageSize, continue: next });
+      page = await client.list(resource, { limit: pageSize, continue: next, metadataOnly });
     }
     replaceAll(objects);
     markSynced();
@@ -107,7 +111,8 @@ export function startInformer(
     let last = from;
     const began = performance.now();
     try {
-      for await (const event of client.watch(resource, { resourceVersion: from, signal: stopping.signal })) {
+      const options = { resourceVersion: from, signal: stopping.signal, metadataOnly };
+      for await (const event of client.watch(resource, options)) {
         if (stopping.signal.aborted) break;
         applyEvent(event);
         last = event.object.metadata.resourceVersion ?? last;

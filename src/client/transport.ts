@@ -8,6 +8,8 @@ export interface TransportRequest {
   body?: unknown;
   /** The media type of the body; 'application/json' unless it is a patch. */
   contentType?: string;
+  /** Of objects, only their metadata is wanted. A server may answer with more. */
+  metadataOnly?: boolean;
   signal?: AbortSignal;
 }
 

@@ -37,7 +37,8 @@ export class Entry {
   readonly name: string;
   readonly revision: number;
   #bytes: Buffer | undefined;
-  #object: KubeObject | undefined;
+  /** Strong only until there are bytes: an object that nobody else holds any more is parsed again when it is needed. */
+  #object: KubeObject | WeakRef<KubeObject> | undefined;
   /** Where metadata lies in the bytes; 0 until somebody asks. */
   #metadataStart = 0;
   #metadataEnd = 0;
@@ -76,13 +77,20 @@ export class Entry {
   }
 
   get bytes(): Buffer {
-    this.#bytes ??= bytesOf(JSON.stringify(this.#object));
+    if (!this.#bytes) {
+      const object = this.#object as KubeObject;
+      this.#bytes = bytesOf(JSON.stringify(object));
+      this.#object = new WeakRef(object);
+    }
     return this.#bytes;
   }
 
   get object(): KubeObject {
-    this.#object ??= JSON.parse(this.bytes.toString('utf8')) as KubeObject;
-    return this.#object;
+    const known = this.#object instanceof WeakRef ? this.#object.deref() : this.#object;
+    if (known) return known;
+    const parsed = JSON.parse(this.bytes.toString('utf8')) as KubeObject;
+    this.#object = new WeakRef(parsed);
+    return parsed;
   }
 
   /** Lets go of the parsed object, which is made again when somebody asks: for what is big and seldom looked at. */

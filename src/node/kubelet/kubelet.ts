@@ -56,7 +56,7 @@ export function startKubelet(nodeName: string, informers: Informers, deps: Kubel
     informer.addHandler({ upsert, remove }),
     ...[configMaps, secrets].map((resource) => {
       const field = resource === secrets ? 'secret' : 'configMap';
-      return informers.for(resource).addHandler({
+      return informers.for(resource, true).addHandler({
         upsert: (object) => kickUsers(object, field),
       });
     }),

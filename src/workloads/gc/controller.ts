@@ -29,7 +29,7 @@ export function garbageCollector(context: PlatformContext): Controller {
     // Objects that are there already are queued while the source is being added: collecting them needs the entry.
     const entry: Watched = { resource, end: () => undefined };
     watched.set(id, entry);
-    entry.end = controller.addSource({ resource, keys });
+    entry.end = controller.addSource({ resource, keys, metadataOnly: true });
   }
 
   function unwatch(resource: Resource): void {

@@ -62,7 +62,7 @@ export function createGraph(client: Client, informers: Informers): Graph {
 
   return {
     add(resource) {
-      const entry: Entry = { resource, informer: informers.for(resource), synced: false };
+      const entry: Entry = { resource, informer: informers.for(resource, true), synced: false };
       byKind.set(`${resource.group}/${resource.kind}`, entry);
       void entry.informer.synced.then(() => {
         entry.synced = true;
