@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type KubeObject, timestamp } from '../machinery/index.ts';
+import { equalJson, type KubeObject, timestamp } from '../machinery/index.ts';
 import { parseServiceRange } from './admission/service-range.ts';
 import { bootstrapRbac } from './auth/bootstrap/rbac.ts';
 import { reconcileRbac } from './auth/bootstrap/reconcile.ts';
 import type { Core } from './core.ts';
+import { objectAt } from './kinds/fields.ts';
 import { flowControlObjects } from './kinds/index.ts';
 
 const SYSTEM_NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
@@ -13,6 +14,8 @@ interface Bootstrap {
   /** Where the API server listens. */
   address: string;
   port: number;
+  /** PEM: those whose client certificates are accepted. */
+  clientCas: readonly string[];
 }
 
 /** Creates what every cluster has from its first start: namespaces, priority classes, roles, the service `kubernetes`. */
@@ -26,7 +29,24 @@ export async function bootstrap(core: Core, options: Bootstrap): Promise<void> {
   await Promise.all([
     ...objects.map((object) => ensure(core, object, () => undefined)),
     ...bootstrapRbac().map((object) => ensure(core, object, reconcileRbac)),
+    ensure(core, clientAuthorities(options), withData),
   ]);
+}
+
+/** What other API servers verify the users of this one with. */
+function clientAuthorities({ clientCas }: Bootstrap): KubeObject {
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
+    data: { 'client-ca-file': clientCas.map((pem) => `${pem.trimEnd()}\n`).join('') },
+  };
+}
+
+/** The wanted data over what is there; undefined if it is there already. */
+function withData(current: KubeObject, wanted: KubeObject): KubeObject | undefined {
+  const data = { ...objectAt(current, 'data'), ...objectAt(wanted, 'data') };
+  return equalJson(data, current['data']) ? undefined : { ...current, data };
 }
 
 /** Creates an object, or makes of the one that is there what `reconcile` says; undefined leaves it alone. */

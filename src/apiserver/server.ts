@@ -95,7 +95,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   };
   const stopCustomResources = serveCustomResources(core, log);
   const stopApiServices = registerApiServices(core, log);
-  await bootstrap(core, { serviceRange, address: host, port: listener.port });
+  await bootstrap(core, { serviceRange, address: host, port: listener.port, clientCas: [pki.caPem, ...clientCas] });
 
   const stopping = new AbortController();
   const flow = createFlowControl(store);

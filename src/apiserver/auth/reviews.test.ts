@@ -153,3 +153,11 @@ test('a token that is asked to live longer than the server allows lives shorter,
     'public, max-age=3600',
   );
 });
+
+test('whom the server knows by certificate is published, for API servers beside it', async () => {
+  const { body } = await server.send(
+    'GET',
+    '/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication',
+  );
+  expect(body['data']).toEqual({ 'client-ca-file': server.api.caPem });
+});
