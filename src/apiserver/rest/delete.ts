@@ -38,8 +38,8 @@ export interface DeleteOptions {
   uid: string | undefined;
   resourceVersion: string | undefined;
   dryRun: boolean;
-  /** The options as their client sent them. */
-  given: Fields;
+  /** The options as their client sent them; undefined if admission has been asked already. */
+  given: Fields | undefined;
 }
 
 /** meta/v1 DeleteOptions from the body, or else from the query. Throws ApiError 422 for values out of range. */
@@ -137,12 +137,14 @@ export async function deleteOne(
     checkPreconditions(registration, current.object, options);
     yield* viewable(registration, current);
     const old = registration.view(current).object;
-    const question = admissionRequest(write, {
-      ...{ operation: 'DELETE', object: old, old, ...key },
-      options: options.given,
-    });
-    yield* core.admission.mutate(question);
-    yield* core.admission.validate(question);
+    if (options.given) {
+      // As upstream: who deletes a collection names none of it.
+      const name = request.info.verb === 'deletecollection' ? '' : key.name;
+      const about = { operation: 'DELETE', object: old, old, namespace: key.namespace, name } as const;
+      const question = admissionRequest(write, { ...about, options: options.given });
+      yield* core.admission.mutate(question);
+      yield* core.admission.validate(question);
+    }
     const decision = deletion(current.object, current, options);
     removed = 'remove' in decision;
     return decision;

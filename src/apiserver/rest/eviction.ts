@@ -64,7 +64,8 @@ export async function evict(core: Core, pods: Registration, request: ApiRequest)
     resourceVersion: dryRun ? preconditions.resourceVersion : undefined,
     uid: uid.uid,
     dryRun,
-    given: { ...options },
+    // The eviction itself has been admitted.
+    given: undefined,
   });
   return { kind: 'value', code: 201, value: CREATED };
 }

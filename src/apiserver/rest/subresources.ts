@@ -89,6 +89,8 @@ export async function finalize(core: Core, namespaces: Registration, request: Ap
 export function* admitNew(write: Write, object: KubeObject, subresource: string | undefined): Steps<KubeObject> {
   const { admission } = write.core;
   const about = subresource === undefined ? {} : { subresource };
+  if (subresource === 'binding' || subresource === 'eviction')
+    object.metadata.namespace ??= write.request.info.namespace;
   const question = admissionRequest(write, { operation: 'CREATE', object, old: undefined, ...about });
   yield* admission.mutate(question);
   yield* admission.validate(question);

@@ -1,3 +1,4 @@
+import type { Fields } from '../../machinery/index.ts';
 import type { AdmissionRequest, Flight } from '../admission/request.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
@@ -31,11 +32,17 @@ export function admissionRequest(write: Write, question: Question): AdmissionReq
     user: request.user,
     name: request.info.name,
     namespace: registration.served.namespaced ? request.info.namespace : '',
-    options: query.options,
+    options: optionsFor(query.options, question.operation),
     dryRun,
     flight,
     warn: request.warn,
     annotate: request.annotate,
     ...question,
   };
+}
+
+/** A patch is an update or a create to admission, and its options are those of one. */
+function optionsFor({ force: _, ...options }: Fields, operation: AdmissionRequest['operation']): Fields {
+  if (options['kind'] !== 'PatchOptions') return options;
+  return { ...options, kind: operation === 'CREATE' ? 'CreateOptions' : 'UpdateOptions' };
 }

@@ -462,7 +462,7 @@ describe('which requests a webhook is asked about', () => {
       ['UPDATE', 'one', false, false],
       ['DELETE', 'one', true, false],
       ['CREATE', 'two', false, true],
-      ['DELETE', 'two', true, false],
+      ['DELETE', undefined, true, false],
     ]);
     expect(asked()[2]?.['options']).toMatchObject({ kind: 'DeleteOptions', gracePeriodSeconds: 0 });
   });
@@ -538,6 +538,67 @@ describe('which requests a webhook is asked about', () => {
       await server.send('PATCH', `${configMaps()}/one`, { body: { metadata: { labels: { seen: null } } }, headers });
     });
     expect(asked()).toMatchObject([{ name: 'one', operation: 'UPDATE' }]);
+  });
+
+  test('connections, with their options as the object', async () => {
+    webhook.on('/ask', (received) =>
+      reviewed(received, { allowed: false, status: { message: 'no shells', code: 403 } }),
+    );
+    const pods = `/api/v1/namespaces/${namespace}/pods`;
+    await server.send('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, {
+      body: { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default' } },
+    });
+    const spec = { containers: [{ name: 'c', image: 'i' }] };
+    await server.send('POST', pods, { body: { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec } });
+    const rules = [{ operations: ['CONNECT'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods/exec'] }];
+    await configured('Validating', [hook('ask', { rules })], async () => {
+      const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' };
+      const headers = { ...upgrade, 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' };
+      const path = `${pods}/p/exec?command=sh&command=-c&stdin=true&stdout=true`;
+      const answer = await server.send('GET', path, { headers });
+      expect(answer.code).toBe(403);
+      expect(answer.text).toContain('admission webhook \\"ask.hooks.test\\" denied the request: no shells');
+    });
+    expect(asked()).toMatchObject([
+      {
+        operation: 'CONNECT',
+        subResource: 'exec',
+        name: 'p',
+        namespace,
+        kind: { group: '', version: 'v1', kind: 'PodExecOptions' },
+        object: { kind: 'PodExecOptions', apiVersion: 'v1', command: ['sh', '-c'], stdin: true, stdout: true },
+        oldObject: null,
+        options: null,
+      },
+    ]);
+  });
+
+  test('every version of a custom resource, in the one that the rule names', async () => {
+    const group = `${namespace}.example.com`;
+    const names = { plural: 'widgets', kind: 'Widget' };
+    const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+    const versions = ['v1', 'v2'].map((name) => ({ name, served: true, storage: name === 'v1', schema }));
+    const metadata = { name: `widgets.${group}` };
+    const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+    const spec = { group, scope: 'Namespaced', names, versions };
+    await server.send('POST', crds, {
+      body: { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata, spec },
+    });
+    const widgets = `/apis/${group}/v2/namespaces/${namespace}/widgets`;
+    await expect.poll(async () => (await server.send('GET', widgets)).code).toBe(200);
+    const rules = [{ operations: ['CREATE'], apiGroups: [group], apiVersions: ['v1'], resources: ['widgets'] }];
+    webhook.on('/ask', (received) => reviewed(received, patchOf({ op: 'add', path: '/added', value: 1 })));
+    await configured('Mutating', [hook('ask', { rules })], async () => {
+      const body = { apiVersion: `${group}/v2`, kind: 'Widget', metadata: { name: 'w' } };
+      expect((await server.send('POST', widgets, { body })).body).toMatchObject({
+        apiVersion: `${group}/v2`,
+        added: 1,
+      });
+    });
+    expect(asked()).toMatchObject([
+      { resource: { version: 'v1' }, requestResource: { version: 'v2' }, object: { apiVersion: `${group}/v1` } },
+    ]);
+    await server.send('DELETE', `${crds}/${metadata.name}`);
   });
 
   test('never about what configures admission', async () => {
