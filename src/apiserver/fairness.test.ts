@@ -190,3 +190,40 @@ test('a watcher that does not read costs nothing while very much happens, and is
   expect(process.memoryUsage().rss - before).toBeLessThan(80 * 1024 * 1024);
   expect(await readUntil(socket, /"type":"ERROR"[^\n]*\n/)).toMatch(/"type":"ERROR".*"reason":"Expired".*"code":410/);
 }, 120_000);
+
+test('answers name the schema and the level of a request, and an edited schema holds at once', async () => {
+  const flowcontrol = '/apis/flowcontrol.apiserver.k8s.io/v1';
+  const uidOf = async (path: string): Promise<string> => {
+    const object = (await server.transport().request({ method: 'GET', path })) as { metadata: { uid: string } };
+    return object.metadata.uid;
+  };
+  const sorted = async (token: string, path = MAPS): Promise<unknown[]> => {
+    const { headers } = await ask(path, token);
+    return [headers['x-kubernetes-pf-flowschema-uid'], headers['x-kubernetes-pf-prioritylevel-uid']];
+  };
+  const exempt = await uidOf(`${flowcontrol}/prioritylevelconfigurations/exempt`);
+  const usual = await uidOf(`${flowcontrol}/prioritylevelconfigurations/global-default`);
+  expect(await sorted('root')).toEqual([await uidOf(`${flowcontrol}/flowschemas/exempt`), exempt]);
+  expect(await sorted('modest')).toEqual([await uidOf(`${flowcontrol}/flowschemas/global-default`), usual]);
+  expect(await sorted('modest', '/healthz')).toEqual([await uidOf(`${flowcontrol}/flowschemas/probes`), exempt]);
+  // Who is refused was sorted as well; who is not known was not.
+  expect(await sorted('modest', '/api/v1/secrets')).toEqual([expect.any(String), usual]);
+  expect(await sorted('nobody')).toEqual([undefined, undefined]);
+  const spec = {
+    priorityLevelConfiguration: { name: 'workload-low' },
+    matchingPrecedence: 50,
+    distinguisherMethod: { type: 'ByUser' },
+    rules: [
+      {
+        subjects: [{ kind: 'User', user: { name: 'modest' } }],
+        resourceRules: [{ verbs: ['list'], apiGroups: [''], resources: ['configmaps'], namespaces: ['default'] }],
+      },
+    ],
+  };
+  const body = { apiVersion: 'flowcontrol.apiserver.k8s.io/v1', kind: 'FlowSchema', metadata: { name: 'own' }, spec };
+  await server.transport().request({ method: 'POST', path: `${flowcontrol}/flowschemas`, body });
+  const low = await uidOf(`${flowcontrol}/prioritylevelconfigurations/workload-low`);
+  expect(await sorted('modest')).toEqual([await uidOf(`${flowcontrol}/flowschemas/own`), low]);
+  await server.transport().request({ method: 'DELETE', path: `${flowcontrol}/flowschemas/own` });
+  expect((await sorted('modest'))[1]).toBe(usual);
+});
