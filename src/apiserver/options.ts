@@ -1,4 +1,4 @@
-import type { PodStreams, Transport } from '../client/index.ts';
+import type { CertificateSigner, PodStreams, Transport } from '../client/index.ts';
 import type { ObjectReader, UserInfo } from './contracts.ts';
 
 /** Where the server writes what an operator should know; pino's shape. */
@@ -78,6 +78,8 @@ export interface ApiServer {
   readonly port: number;
   /** The CA that signed the serving certificate. */
   readonly caPem: string;
+  /** Signs with that CA. */
+  readonly signer: CertificateSigner;
   /** A kubeconfig (YAML) with a system:masters client certificate; write it with mode 0600. */
   adminKubeconfig(): string;
   /** The same handlers without HTTP. Objects it returns are shared with the cache: never change one in place. */

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CertificateSigner } from '../client/index.ts';
 import { createAdmission } from './admission/admission.ts';
 import { createDynamicAdmission } from './admission/dynamic.ts';
 import { NO_POD_SECURITY, readAdmissionConfiguration } from './admission/pod-security/configuration.ts';
@@ -10,6 +11,7 @@ import { openAudit } from './audit/audit.ts';
 import { createAccess } from './auth/access.ts';
 import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
+import type { Authority } from './auth/certificate-requests.ts';
 import { kubeconfigText } from './auth/kubeconfig.ts';
 import { readAuthentication } from './auth/oidc/configuration.ts';
 import { createOidc } from './auth/oidc/oidc.ts';
@@ -89,7 +91,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const core: Core = {
     store,
     registry,
-    admission: createAdmission(store, { serviceRange, podSecurity }, dynamic.configured),
+    admission: createAdmission(store, { serviceRange, podSecurity, authorizer }, dynamic.configured),
     virtual: createVirtualHandlers({ authenticator, authorizer, tokens, reader }),
     checkEscalation: authorizer.checkEscalation,
   };
@@ -146,6 +148,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     url,
     port: listener.port,
     caPem: pki.caPem,
+    signer: signerOf({ certPem: pki.caPem, key: pki.caKey }),
     adminKubeconfig: () => kubeconfigText({ server: url, caPem: pki.caPem, ...pki.admin }),
     transport: (user = ADMIN) => createInProcessTransport(inProcess, user),
     connectNode: nodes.connect,
@@ -158,6 +161,16 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       stopped ??= stop();
       return stopped;
     },
+  };
+}
+
+/** Loaded when it is needed: most servers never sign a certificate after their start. */
+const requests = () => import('./auth/certificate-requests.ts');
+
+function signerOf(authority: Authority): CertificateSigner {
+  return {
+    read: async (pem) => (await requests()).readRequest(pem),
+    sign: async (pem, usages, seconds) => (await requests()).signRequest(authority, pem, usages, seconds),
   };
 }
 

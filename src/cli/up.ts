@@ -55,7 +55,9 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
 
     await installKinds(context.client);
     const controllers = [
-      ...workloadControllers(context, { caPem: api.caPem, apiAddress: network?.gateway, apiPort: api.port }),
+      ...workloadControllers(context, {
+        ...{ caPem: api.caPem, signer: api.signer, apiAddress: network?.gateway, apiPort: api.port },
+      }),
       ...capabilities.flatMap((capability) => capability.controllers(context)),
     ];
     for (const controller of controllers) controller.start();

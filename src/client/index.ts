@@ -1,4 +1,5 @@
 export type { Capability } from './capability.ts';
+export type { CertificateSigner, RequestedCertificate } from './certificate-signer.ts';
 export type {
   ApplyOptions,
   Client,

@@ -68,11 +68,11 @@ async function addNodes(context: PlatformContext, count: number): Promise<void> 
 /** The built-in controllers that were asked for. None is made if none is: each costs an informer or more. */
 function builtinControllers(
   context: PlatformContext,
-  { caPem, port }: ApiServer,
+  { caPem, port, signer }: ApiServer,
   wanted: 'all' | readonly string[],
 ): Controller[] {
   if (wanted.length === 0) return [];
-  const all = workloadControllers(context, { caPem, apiAddress: API_ADDRESS, apiPort: port });
+  const all = workloadControllers(context, { caPem, signer, apiAddress: API_ADDRESS, apiPort: port });
   if (wanted === 'all') return all;
   const known = new Map(all.map((controller) => [controller.name, controller]));
   return wanted.map((name) => {

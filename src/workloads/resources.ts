@@ -4,6 +4,13 @@ function resource(group: string, version: string, name: string, kind: string, na
   return { group, version, resource: name, kind, namespaced };
 }
 
+export const certificateSigningRequests = resource(
+  'certificates.k8s.io',
+  'v1',
+  'certificatesigningrequests',
+  'CertificateSigningRequest',
+  false,
+);
 export const clusterRoles = resource('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole', false);
 export const configMaps = resource('', 'v1', 'configmaps', 'ConfigMap');
 export const endpoints = resource('', 'v1', 'endpoints', 'Endpoints');

@@ -1,4 +1,5 @@
-import type { Controller, PlatformContext } from '../client/index.ts';
+import type { CertificateSigner, Controller, PlatformContext } from '../client/index.ts';
+import { certificateApprovingController, certificateSigningController } from './certificates/controllers.ts';
 import { clusterRoleAggregation } from './cluster-role-aggregation.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { apiServerEndpointsController } from './endpoints/api-server.ts';
@@ -16,6 +17,8 @@ import { storageProtection } from './storage-protection.ts';
 export interface WorkloadOptions {
   /** The CA of the API server, published as the ConfigMap kube-root-ca.crt in every namespace. */
   caPem?: string;
+  /** The cluster's certificate authority: signs what CertificateSigningRequests ask for once they are approved. */
+  signer?: CertificateSigner;
   /** Where pods reach the API server: what the service default/kubernetes points at. Both or neither. */
   apiAddress?: string;
   apiPort?: number;
@@ -26,7 +29,7 @@ export interface WorkloadOptions {
  * garbage collection, namespaces, service accounts, quotas, what holds storage in use, and the scheduler. None of them is started.
  */
 export function workloadControllers(platform: PlatformContext, options: WorkloadOptions = {}): Controller[] {
-  const { caPem, apiAddress, apiPort } = options;
+  const { caPem, apiAddress, apiPort, signer } = options;
   const context = { ...platform, client: withFieldManager(platform.client, 'kube-controller-manager') };
   const controllers = [
     deploymentController(context),
@@ -41,6 +44,9 @@ export function workloadControllers(platform: PlatformContext, options: Workload
     scheduler(context),
   ];
   if (caPem) controllers.push(rootCaPublisher(context, caPem), serviceAccountTokenController(context, caPem));
+  if (signer) {
+    controllers.push(certificateSigningController(context, signer), certificateApprovingController(context, signer));
+  }
   if (apiAddress && apiPort) {
     controllers.push(apiServerEndpointsController(context, { address: apiAddress, port: apiPort }));
   }

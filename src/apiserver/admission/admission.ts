@@ -1,7 +1,9 @@
 import type { KubeObject } from '../../machinery/index.ts';
+import type { Authorizer } from '../contracts.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Steps } from '../rest/steps.ts';
 import type { Store } from '../store/store.ts';
+import { certificatePlugins } from './certificates.ts';
 import { defaultIngressClass, defaultStorageClass } from './default-class.ts';
 import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
@@ -32,6 +34,7 @@ export interface AdmissionOptions {
   /** IPv4 CIDR of Services' cluster IPs. */
   serviceRange: string;
   podSecurity: PodSecurityConfiguration;
+  authorizer: Authorizer;
 }
 
 /** The built-in plugins in upstream's order (AllOrderedPlugins), up to the policies and webhooks. */
@@ -47,6 +50,7 @@ function orderedPlugins(store: Store, options: AdmissionOptions): readonly Admis
     storageObjectInUseProtection,
     persistentVolumeClaimResize(store),
     runtimeClass(store),
+    ...certificatePlugins(options.authorizer),
     defaultIngressClass(store),
   ];
 }

@@ -24,6 +24,8 @@ export interface Credentials {
 /** All that the server needs to prove who it is and to know its own clients. All PEM. */
 export interface Pki {
   caPem: string;
+  /** The authority's private key (P-256). */
+  caKey: KeyObject;
   serving: Credentials;
   /** The administrator's client certificate: kubernetes-admin in system:masters. */
   admin: Credentials;
@@ -67,6 +69,7 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
   ];
   return {
     caPem: ca.certPem,
+    caKey: ca.key,
     serving: await openLeaf(folder, 'apiserver', ca, now, {
       subject: { commonName: 'kube-apiserver' },
       usage: 'server',
