@@ -14,9 +14,7 @@ import { addressErrors, endpointAddressErrors } from './addresses.ts';
 import { invalidAll, oneOf } from './checks.ts';
 import { numberAt, objectsAt, setDefault, textAt } from './fields.ts';
 
-const triggerTime = 'endpoints.kubernetes.io/last-change-trigger-time';
 const protocols = ['SCTP', 'TCP', 'UDP'];
-const rfc3339 = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/;
 
 export const endpointsStrategy: KindStrategy = {
   deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
@@ -27,20 +25,10 @@ export const endpointsStrategy: KindStrategy = {
     }
   },
   validate(endpoints, old) {
-    const time = endpoints.metadata.annotations?.[triggerTime];
-    const errors: StatusCause[] = [];
-    if (time !== undefined && !rfc3339.test(time)) {
-      errors.push(invalidValue(`annotations[${triggerTime}]`, time, timeError(time)));
-    }
-    if (old && equalJson(old['subsets'], endpoints['subsets'])) return errors;
-    return [...errors, ...objectsAt(endpoints, 'subsets').flatMap((item, i) => subsetErrors(item, `subsets[${i}]`))];
+    if (old && equalJson(old['subsets'], endpoints['subsets'])) return [];
+    return objectsAt(endpoints, 'subsets').flatMap((item, i) => subsetErrors(item, `subsets[${i}]`));
   },
 };
-
-function timeError(text: string): string {
-  const quoted = JSON.stringify(text);
-  return `parsing time ${quoted} as "2006-01-02T15:04:05.999999999Z07:00": cannot parse ${quoted} as "2006"`;
-}
 
 function subsetErrors(subset: Fields, path: string): StatusCause[] {
   const ports = objectsAt(subset, 'ports');

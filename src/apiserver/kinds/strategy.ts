@@ -46,6 +46,7 @@ import { mutatingWebhooksStrategy, validatingWebhooksStrategy } from './webhook-
 
 const strategies: ReadonlyMap<string, KindStrategy> = new Map([
   ['/ConfigMap', configMapStrategy],
+  ['/ComponentStatus', { deprecation: 'v1 ComponentStatus is deprecated in v1.19+' }],
   ['/Endpoints', endpointsStrategy],
   ['/Event', eventStrategy],
   ['/LimitRange', limitRangeStrategy],
