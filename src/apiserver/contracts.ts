@@ -113,5 +113,7 @@ export interface ServedResource extends ResourceInfo {
   readonly custom: boolean;
   /** Set for a CRD's resource: changes whenever its schema may have. */
   readonly fingerprint?: string;
+  /** Set for a CRD's resource: paths without the leading dot that field selectors may name besides metadata. */
+  readonly selectableFields?: readonly string[];
   readonly verbs: readonly Verb[];
 }

@@ -131,7 +131,7 @@ test('a removed definition takes its objects and its paths with it', async () =>
   await transport.request({ method: 'DELETE', path: `${CRDS}/things.example.com` });
   await eventually(() => get(`${path}/free`), isGone);
   expect((await get(`${path}/held`)).metadata.deletionTimestamp).toBeDefined();
-  await expect(post(path, { ...held, metadata: { name: 'late' } })).rejects.toMatchObject({ code: 405 });
+  await expect(post(path, { ...held, metadata: { name: 'late' } })).rejects.toMatchObject({ code: 403 });
 
   await merge(`${path}/held`, { metadata: { finalizers: null } });
   await eventually(() => get(`${CRDS}/things.example.com`), isGone);
@@ -163,4 +163,71 @@ test('watches of a definition that is removed tell of its objects and end', asyn
   await transport.request({ method: 'DELETE', path: `${CRDS}/gones.example.com` });
   await watched;
   expect(seen).toEqual(['ADDED', 'DELETED']);
+});
+
+const condition = (crd: KubeObject, type: string) =>
+  (crd.status?.['conditions'] as { type: string; status: string; reason: string }[] | undefined)?.find(
+    (each) => each.type === type,
+  );
+
+test('a name that is taken is waited for, in its group', async () => {
+  const spec = { type: 'object' };
+  await post(CRDS, definition('Taken', spec));
+  const later = definition('Later', spec);
+  Object.assign(later.spec?.['names'] ?? {}, { singular: 'takens' });
+  await post(CRDS, later);
+  const path = `${CRDS}/laters.example.com`;
+  await eventually(
+    () => get(path),
+    (crd) => condition(crd as KubeObject, 'NamesAccepted')?.reason === 'SingularConflict',
+  );
+  expect(condition(await get(path), 'Established')).toMatchObject({ status: 'False', reason: 'NotAccepted' });
+  await transport.request({ method: 'DELETE', path: `${CRDS}/takens.example.com` });
+  await eventually(
+    () => get(path),
+    (crd) => condition(crd as KubeObject, 'Established')?.status === 'True',
+  );
+});
+
+test('a definition says that its objects are going, and takes no new ones', async () => {
+  await post(CRDS, definition('Held', { type: 'object' }));
+  const path = '/apis/example.com/v1/namespaces/default/helds';
+  await eventually(
+    () => get(path),
+    (list) => (list as KubeObject).kind === 'HeldList',
+  );
+  const held = { apiVersion: 'example.com/v1', kind: 'Held' };
+  await post(path, { ...held, metadata: { name: 'a', finalizers: ['example.com/wait'] } });
+  const crd = `${CRDS}/helds.example.com`;
+  await transport.request({ method: 'DELETE', path: crd });
+  await eventually(
+    () => get(crd),
+    (object) => condition(object as KubeObject, 'Terminating')?.reason === 'InstanceDeletionInProgress',
+  );
+  await expect(post(path, { ...held, metadata: { name: 'b' } })).rejects.toMatchObject({
+    code: 403,
+    message: 'helds.example.com "b" is forbidden: create not allowed while custom resource definition is terminating',
+  });
+  await merge(`${path}/a`, { metadata: { finalizers: null } });
+  await eventually(
+    () => get(crd),
+    (answer) => (answer as { code?: number }).code === 404,
+  );
+});
+
+test('the version that is stored in is remembered from the moment of its change', async () => {
+  await post(CRDS, definition('Moved', { type: 'object' }));
+  const path = `${CRDS}/moveds.example.com`;
+  const crd = await get(path);
+  const versions = ((crd.spec?.['versions'] ?? []) as Fields[]).map((version) => ({
+    ...version,
+    storage: version['name'] === 'v1beta1',
+  }));
+  const moved = await merge(path, { spec: { versions } });
+  expect(moved.status?.['storedVersions']).toEqual(['v1', 'v1beta1']);
+  const only = versions.filter(({ storage }) => storage);
+  await expect(merge(path, { spec: { versions: only } })).rejects.toMatchObject({
+    code: 422,
+    message: expect.stringContaining('status.storedVersions[0]: Invalid value: "v1": missing from spec.versions'),
+  });
 });

@@ -93,13 +93,13 @@ function withConditions(
   wanted: readonly DefinitionCondition[],
   now: string,
 ): DefinitionCondition[] {
-  const others = before.filter((condition) => !wanted.some((other) => other.type === condition.type));
   const updated = wanted.map((condition) => {
     const old = before.find((other) => other.type === condition.type);
     const since = old?.status === condition.status ? (old.lastTransitionTime ?? now) : now;
     return { ...condition, lastTransitionTime: since };
   });
-  return [...others, ...updated];
+  const kept = before.map((condition) => updated.find(({ type }) => type === condition.type) ?? condition);
+  return [...kept, ...updated.filter(({ type }) => !before.some((condition) => condition.type === type))];
 }
 
 function storedVersions(before: readonly string[], storage: string | undefined): string[] {

@@ -1,4 +1,4 @@
-import { compileJsonPath, humanDuration, type KubeObject } from '../../machinery/index.ts';
+import { canonicalJson, compileJsonPath, humanDuration, type KubeObject } from '../../machinery/index.ts';
 import type { ColumnDefinition, TablePrinter } from '../contracts.ts';
 import type { DefinitionColumn } from './definition.ts';
 
@@ -50,7 +50,7 @@ function compileCell(column: DefinitionColumn): (object: KubeObject, now: number
 function cellOf(value: unknown, type: string, now: number): unknown {
   switch (type) {
     case 'string':
-      return typeof value === 'string' ? value : JSON.stringify(value);
+      return typeof value === 'string' ? value : canonicalJson(value);
     case 'integer':
       return typeof value === 'number' ? Math.trunc(value) : null;
     case 'number':

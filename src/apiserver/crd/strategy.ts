@@ -15,6 +15,14 @@ export const crdStrategy: KindStrategy = {
       crd.status = { ...crd.status, storedVersions: [storage] };
     }
   },
+  /** A version that is stored in from now on has been stored in from the moment of the change. */
+  prepareForUpdate(object) {
+    const crd = asDefinition(object);
+    const storage = crd.spec?.versions?.find((version) => version.storage)?.name;
+    const stored = crd.status?.storedVersions ?? [];
+    if (storage === undefined || stored.includes(storage)) return;
+    crd.status = { ...crd.status, storedVersions: [...stored, storage] };
+  },
   validate: (object, old) => validateDefinition(asDefinition(object), old && asDefinition(old)),
   warnings: (object) => warningsOf(asDefinition(object)),
 };

@@ -34,7 +34,7 @@ export function validateDefinition(
   const spec = crd.spec ?? {};
   const required = `${spec.names?.plural ?? ''}.${spec.group ?? ''}`;
   const errors: StatusCause[] = [];
-  if (crd.metadata.name !== required) {
+  if (old === undefined && crd.metadata.name !== required) {
     errors.push(invalidValue('metadata.name', crd.metadata.name, 'must be spec.names.plural+"."+spec.group'));
   }
   errors.push(
@@ -94,6 +94,25 @@ function pathsOf(versions: readonly DefinitionVersion[], i: number): PathOf {
   };
 }
 
+/** Versions as kube-apiserver prints them: the fields of its Go type, without what is the same in all of them. */
+function shown(versions: readonly DefinitionVersion[]): unknown {
+  return versions.map((version, i) => {
+    const part = (name: Part) =>
+      pathsOf(versions, i)(name)?.startsWith('spec.versions') ? (version[name] ?? null) : null;
+    return {
+      Name: version.name ?? '',
+      Served: version.served ?? false,
+      Storage: version.storage ?? false,
+      Deprecated: version.deprecated ?? false,
+      DeprecationWarning: version.deprecationWarning ?? null,
+      Schema: part('schema'),
+      Subresources: part('subresources'),
+      AdditionalPrinterColumns: part('additionalPrinterColumns'),
+      SelectableFields: part('selectableFields'),
+    };
+  });
+}
+
 function validateVersions(spec: DefinitionSpec, old: DefinitionSpec | undefined): StatusCause[] {
   const versions = spec.versions ?? [];
   const errors = versions.flatMap((version, i) => {
@@ -101,10 +120,12 @@ function validateVersions(spec: DefinitionSpec, old: DefinitionSpec | undefined)
     return validateVersion(version, `spec.versions[${i}]`, pathsOf(versions, i), before);
   });
   if (new Set(versions.map((version) => version.name)).size < versions.length) {
-    errors.push(invalidValue('spec.versions', versions, 'must contain unique version names'));
+    errors.push(invalidValue('spec.versions', shown(versions), 'must contain unique version names'));
   }
   if (versions.filter((version) => version.storage).length !== 1) {
-    errors.push(invalidValue('spec.versions', versions, 'must have exactly one version marked as storage version'));
+    errors.push(
+      invalidValue('spec.versions', shown(versions), 'must have exactly one version marked as storage version'),
+    );
   }
   return errors;
 }
@@ -260,13 +281,17 @@ function validateStoredVersions(crd: CustomResourceDefinition): StatusCause[] {
   if (stored.length === 0)
     return [invalidValue(at, crd.status?.storedVersions, 'must have at least one stored version')];
   const names = new Set(versions.map((version) => version.name));
-  return stored.flatMap((name, i) => {
+  const unstored = versions.flatMap(({ name = '', storage }) =>
+    storage && !stored.includes(name) ? [invalidValue(at, stored, `must have the storage version ${name}`)] : [],
+  );
+  const gone = stored.flatMap((name, i) => {
     if (names.has(name)) return [];
     const reason =
       `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a ` +
       `storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`;
     return [invalidValue(`${at}[${i}]`, name, reason)];
   });
+  return [...unstored, ...gone];
 }
 
 function validateImmutable(spec: DefinitionSpec, old: CustomResourceDefinition): StatusCause[] {

@@ -91,6 +91,9 @@ function createWriter(version: OpenApiVersion): Writer {
         ...renderPlain({ ...schema, properties: undefined }, render),
         ...(properties.length > 0 ? { properties: Object.fromEntries(properties) } : {}),
         'x-kubernetes-group-version-kind': [{ group, version: apiVersion, kind }],
+        ...(resource.selectableFields?.length
+          ? { 'x-kubernetes-selectable-fields': resource.selectableFields.map((fieldPath) => ({ fieldPath })) }
+          : {}),
       });
       definitions.set(`${name}List`, customList(resource, name, version, reference));
     },

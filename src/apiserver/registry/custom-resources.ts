@@ -1,4 +1,4 @@
-import { type KubeObject, timestamp } from '../../machinery/index.ts';
+import { type Condition, type KubeObject, timestamp } from '../../machinery/index.ts';
 import type { ChangeEvent } from '../cache/ring.ts';
 import type { Core } from '../core.ts';
 import { type DefinitionConversion, type DefinitionNames, establishedStatus, servedResources } from '../crd/index.ts';
@@ -129,6 +129,12 @@ export function serveCustomResources(core: Core, log: ServerLog): () => void {
     };
     const unsubscribe = objects.onBatch(finish);
     cleaning.set(entry.name, unsubscribe);
+    // Last comes the removal of the CRD, if there is nothing to remove before it.
+    if (objects.entries.size > 0) {
+      store
+        .write(CRDS, key(entry), (current) => (current ? { put: terminating(current.object) } : { keep: entry }))
+        .catch(report('terminating', entry.name));
+    }
     for (const object of [...objects.entries.from(undefined)]) {
       // One that its owner deletes at the same time may be gone already.
       const decide = (current: Entry | undefined): Decision => (current ? deleted(current) : { keep: object });
@@ -169,6 +175,21 @@ const isEstablished = (crd: KubeObject): boolean => hasCondition(crd, 'Establish
 function hasCondition(crd: KubeObject, wanted: string, value: string): boolean {
   const conditions = (crd.status?.['conditions'] ?? []) as { type: string; status: string }[];
   return conditions.some(({ type, status }) => type === wanted && status === value);
+}
+
+/** A CRD whose objects are being deleted says so. */
+function terminating(object: KubeObject): KubeObject {
+  const conditions = ((object.status?.['conditions'] ?? []) as Condition[]).filter(
+    ({ type }) => type !== 'Terminating',
+  );
+  const condition: Condition = {
+    type: 'Terminating',
+    status: 'True',
+    lastTransitionTime: timestamp(),
+    reason: 'InstanceDeletionInProgress',
+    message: 'CustomResource deletion is in progress',
+  };
+  return { ...object, status: { ...object.status, conditions: [...conditions, condition] as never } };
 }
 
 function withoutFinalizer(current: Entry): Decision {

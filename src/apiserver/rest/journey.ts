@@ -1,10 +1,10 @@
 import {
-  ApiError,
   badRequest,
   builtinTypeName,
   cloneJson,
   equalJson,
   type Fields,
+  forbidden,
   groupResource,
   invalid,
   type KubeObject,
@@ -101,15 +101,14 @@ function strategyOf({ served }: Registration, scope: UpdateScope): UpdateStrateg
 }
 
 /** While a CRD is being deleted, no more objects of its come to be. */
-function refuseTerminating({ core, registration }: Write): void {
+function refuseTerminating({ core, registration }: Write, name: string): void {
   if (!registration.custom) return;
   const crd = core.store.latest(
     { group: 'apiextensions.k8s.io', resource: 'customresourcedefinitions' },
     { namespace: '', name: groupResource(registration.served) },
   );
   if (!crd?.object.metadata.deletionTimestamp) return;
-  const why = 'create not allowed while custom resource definition is terminating';
-  throw new ApiError(405, 'MethodNotAllowed', why, {});
+  throw forbidden(registration.served, name, 'create not allowed while custom resource definition is terminating');
 }
 
 /**
@@ -138,7 +137,7 @@ export function* completeNew(write: Write, object: KubeObject, applied?: Managed
 export function* finishCreate(write: Write, object: KubeObject): Steps<Decision> {
   const { core, registration, request } = write;
   const { served } = registration;
-  refuseTerminating(write);
+  refuseTerminating(write, object.metadata.name);
   stampNew(object, registration, request.info.namespace);
   served.strategy?.prepareForCreate?.(object, request.user);
   const question = admissionRequest(write, { operation: 'CREATE', object, old: undefined, name: object.metadata.name });

@@ -3,6 +3,7 @@ import {
   cloneJson,
   conflict,
   type Fields,
+  internalError,
   invalid,
   invalidValue,
   isFields,
@@ -75,6 +76,11 @@ function scaled(object: KubeObject, scale: KubeObject, registration: Registratio
   const replicas = scale.spec?.['replicas'] ?? 0;
   const { name, uid, resourceVersion } = scale.metadata;
   if (!Number.isInteger(replicas) || (replicas as number) < 0) {
+    const { custom } = registration;
+    if (custom?.scale) {
+      const error = invalidValue(custom.scale.specReplicasPath, replicas, 'should be a non-negative integer');
+      throw invalid(registration.served, name, [error]);
+    }
     const detail = 'must be greater than or equal to 0';
     throw invalid({ group: 'autoscaling', kind: 'Scale' }, name, [invalidValue('spec.replicas', replicas, detail)]);
   }
@@ -100,7 +106,10 @@ function scaled(object: KubeObject, scale: KubeObject, registration: Registratio
 
 function asScale(outcome: Outcome, registration: Registration): Outcome {
   if (outcome.kind !== 'entry') return outcome;
-  const { served } = registration;
+  const { served, custom } = registration;
+  if (custom?.scale && valueAt(outcome.entry.object, pathsOf(registration).replicas) === undefined) {
+    throw internalError(`the spec replicas field ${JSON.stringify(custom.scale.specReplicasPath)} does not exist`);
+  }
   const entry = Entry.fromObject(scaleOf(outcome.entry.object, registration), outcome.entry.revision);
   const printed = { ...registration, served: { ...served, printer: scalePrinter } };
   return { kind: 'entry', code: 200, registration: printed, entry };
