@@ -79,7 +79,8 @@ export function verdictOf(
     const object = created(changed(base, one.changes));
     return {
       errors: texts(strategy.validate?.(object, undefined)),
-      warnings: strategy.warnings?.(object, undefined) ?? [],
+      // A client is told each once.
+      warnings: [...new Set(strategy.warnings?.(object, undefined) ?? [])],
       object,
     };
   }

@@ -9,9 +9,11 @@ import {
   unsupportedValue,
 } from '../../machinery/index.ts';
 import type { KindStrategy } from '../contracts.ts';
+import { changedTemplateWarnings } from './apps/pod-template.ts';
 import { countErrors, replicaErrors } from './apps/status.ts';
 import { isGiven, nonNegative } from './checks.ts';
 import { ensureObject, mapAt, objectAt, setDefault, textAt } from './fields.ts';
+import { nameWarnings } from './name-warnings.ts';
 import { defaultPodSpec } from './pod/defaults.ts';
 import { podTemplateErrors } from './pod/spec.ts';
 
@@ -33,6 +35,10 @@ export const replicationControllerStrategy: KindStrategy = {
     // An update is checked as a new object, and as an update.
     return old ? [...errors, ...errors] : errors;
   },
+  warnings: (controller, old) => [
+    ...(old ? [] : nameWarnings(controller)),
+    ...changedTemplateWarnings(controller, old),
+  ],
   subresources: {
     status: {
       validate: ({ status }) => [

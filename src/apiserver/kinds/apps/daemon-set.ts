@@ -15,6 +15,7 @@ import { amountOf, atMostAllErrors, intOrPercentErrors } from '../percent.ts';
 import { podTemplateErrors } from '../pod/spec.ts';
 import { asInternal } from './deployment.ts';
 import {
+  changedTemplateWarnings,
   defaultTemplate,
   emptySelectorErrors,
   endlessErrors,
@@ -48,6 +49,7 @@ export const daemonSetStrategy: KindStrategy = {
     const spec = set.spec ?? {};
     return [...(old ? immutableErrors(set, old, ['spec.selector']) : []), ...specErrors(spec)];
   },
+  warnings: changedTemplateWarnings,
   subresources: {
     status: {
       validate: (set, old) => [

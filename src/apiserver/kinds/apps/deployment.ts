@@ -14,7 +14,7 @@ import { ensureObject, numberAt, objectAt, setDefault } from '../fields.ts';
 import { immutableErrors } from '../immutable.ts';
 import { nameWarnings } from '../name-warnings.ts';
 import { amountOf, atMostAllErrors, intOrPercentErrors } from '../percent.ts';
-import { defaultTemplate, replicasOfTemplateErrors } from './pod-template.ts';
+import { changedTemplateWarnings, defaultTemplate, replicasOfTemplateErrors } from './pod-template.ts';
 import { collisionErrors, countErrors, dropTerminating, replicaErrors } from './status.ts';
 
 export const deploymentStrategy: KindStrategy = {
@@ -44,7 +44,10 @@ export const deploymentStrategy: KindStrategy = {
       ...(old ? immutableErrors(deployment, old, ['spec.selector']) : []),
     ];
   },
-  warnings: (deployment, old) => (old ? [] : nameWarnings(deployment)),
+  warnings: (deployment, old) => [
+    ...(old ? [] : nameWarnings(deployment)),
+    ...changedTemplateWarnings(deployment, old),
+  ],
   /** Annotations count, too: they go on to the replica sets. */
   isChanged: (deployment, old) => !equalJson(deployment.metadata.annotations ?? {}, old.metadata.annotations ?? {}),
   subresources: {

@@ -1,7 +1,9 @@
 import {
+  equalJson,
   type Fields,
   forbiddenValue,
   invalidValue,
+  type KubeObject,
   type LabelSelectorSpec,
   labelSelectorOf,
   requiredValue,
@@ -12,10 +14,16 @@ import { inKeyOrder, isGiven, selectorErrors } from '../checks.ts';
 import { ensureObject, mapAt, objectAt, textAt } from '../fields.ts';
 import { defaultPodSpec } from '../pod/defaults.ts';
 import { podTemplateErrors } from '../pod/spec.ts';
+import { templateWarnings } from '../pod/warnings.ts';
 
 /** Fills in the pod template at `spec.template`, in place. */
 export function defaultTemplate(spec: Fields): void {
   defaultPodSpec(ensureObject(ensureObject(spec, 'template'), 'spec'));
+}
+
+/** What is odd about the template, unless an update leaves the object as it is. */
+export function changedTemplateWarnings(object: KubeObject, old: KubeObject | undefined): string[] {
+  return old && equalJson(object.spec, old.spec) ? [] : templateWarnings(object.spec);
 }
 
 /** A selector that must be there and select something; `owner` is what its error calls the workload. */

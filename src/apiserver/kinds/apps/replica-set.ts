@@ -3,7 +3,7 @@ import { nonNegative } from '../checks.ts';
 import { ensureObject, setDefault } from '../fields.ts';
 import { immutableErrors } from '../immutable.ts';
 import { nameWarnings } from '../name-warnings.ts';
-import { defaultTemplate, replicasOfTemplateErrors } from './pod-template.ts';
+import { changedTemplateWarnings, defaultTemplate, replicasOfTemplateErrors } from './pod-template.ts';
 import { countErrors, dropTerminating, replicaErrors } from './status.ts';
 
 export const replicaSetStrategy: KindStrategy = {
@@ -21,7 +21,10 @@ export const replicaSetStrategy: KindStrategy = {
       ...(old ? immutableErrors(replicaSet, old, ['spec.selector']) : []),
     ];
   },
-  warnings: (replicaSet, old) => (old ? [] : nameWarnings(replicaSet)),
+  warnings: (replicaSet, old) => [
+    ...(old ? [] : nameWarnings(replicaSet)),
+    ...changedTemplateWarnings(replicaSet, old),
+  ],
   subresources: {
     status: {
       prepareForUpdate: dropTerminating,

@@ -12,7 +12,14 @@ import type { KindStrategy } from '../../contracts.ts';
 import { invalidAll, nonNegative } from '../checks.ts';
 import { ensureObject, numberAt, objectAt, objectsAt, setDefault, textAt } from '../fields.ts';
 import { podMetadataErrors, podTemplateErrors } from '../pod/spec.ts';
-import { defaultTemplate, endlessErrors, isUnusable, ownSelectorErrors, templateLabelErrors } from './pod-template.ts';
+import {
+  changedTemplateWarnings,
+  defaultTemplate,
+  endlessErrors,
+  isUnusable,
+  ownSelectorErrors,
+  templateLabelErrors,
+} from './pod-template.ts';
 import { collisionErrors, countErrors, replicaErrors } from './status.ts';
 
 export const statefulSetStrategy: KindStrategy = {
@@ -39,10 +46,12 @@ export const statefulSetStrategy: KindStrategy = {
     const spec = set.spec ?? {};
     return [...specErrors(spec, old), ...(old ? updateErrors(spec, old.spec ?? {}) : [])];
   },
-  warnings({ spec }) {
+  warnings(set, old) {
+    const { spec } = set;
     const limit = numberAt(spec, 'revisionHistoryLimit') ?? 0;
     const advice = 'a negative value retains all historical revisions; a value >= 0 is recommended';
-    return limit < 0 ? [`spec.revisionHistoryLimit: ${advice}`] : [];
+    const history = limit < 0 ? [`spec.revisionHistoryLimit: ${advice}`] : [];
+    return [...changedTemplateWarnings(set, old), ...history];
   },
   subresources: {
     status: {

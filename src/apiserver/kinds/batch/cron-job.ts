@@ -1,4 +1,5 @@
 import {
+  equalJson,
   type Fields,
   invalidValue,
   type KubeObject,
@@ -10,6 +11,7 @@ import type { KindStrategy } from '../../contracts.ts';
 import { nonNegative, oneOf } from '../checks.ts';
 import { ensureObject, objectAt, setDefault, textAt } from '../fields.ts';
 import { nameWarnings } from '../name-warnings.ts';
+import { templateWarnings } from '../pod/warnings.ts';
 import { scheduleError, zoneError } from './cron-schedule.ts';
 import { defaultJobTemplate, jobSpecErrors } from './job-spec.ts';
 
@@ -42,9 +44,17 @@ export const cronJobStrategy: KindStrategy = {
     }
     return errors;
   },
-  warnings: (cronJob, old) => [...(old ? [] : nameWarnings(cronJob)), ...(old ? scheduleWarnings(cronJob) : [])],
+  warnings: (cronJob, old) => [
+    ...(old ? [] : nameWarnings(cronJob)),
+    ...(old && equalJson(cronJob.spec, old.spec) ? [] : jobWarnings(cronJob.spec)),
+    ...(old ? scheduleWarnings(cronJob) : []),
+  ],
   subresources: { status: {} },
 };
+
+function jobWarnings(spec: Fields | undefined): string[] {
+  return templateWarnings(objectAt(objectAt(spec, 'jobTemplate'), 'spec'), 'spec.jobTemplate.spec.template');
+}
 
 function scheduleErrors(spec: Fields, old: Fields | undefined): StatusCause[] {
   const schedule = textAt(spec, 'schedule');

@@ -9,7 +9,7 @@ import {
   type StatusCause,
 } from '../../../machinery/index.ts';
 import type { KindStrategy } from '../../contracts.ts';
-import { isUnusable, templateLabelErrors } from '../apps/pod-template.ts';
+import { changedTemplateWarnings, isUnusable, templateLabelErrors } from '../apps/pod-template.ts';
 import { inKeyOrder, isGiven, selectorErrors } from '../checks.ts';
 import { ensureObject, mapAt, numberAt, objectAt } from '../fields.ts';
 import { immutableErrors } from '../immutable.ts';
@@ -36,7 +36,7 @@ export const jobStrategy: KindStrategy = {
     const errors = ownErrors(job, old ?? job);
     return old ? [...errors, ...updateErrors(job, old)] : errors;
   },
-  warnings: (job, old) => (old ? [] : nameWarnings(job)),
+  warnings: (job, old) => [...(old ? [] : nameWarnings(job)), ...changedTemplateWarnings(job, old)],
   subresources: { status: { validate: jobStatusErrors } },
 };
 

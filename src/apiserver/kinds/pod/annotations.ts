@@ -1,5 +1,5 @@
 import { type Fields, invalidValue, type StatusCause } from '../../../machinery/index.ts';
-import { objectsAt, textAt } from '../fields.ts';
+import { ensureObject, objectAt, objectsAt, textAt } from '../fields.ts';
 import { descendingPathErrors } from './paths.ts';
 
 /** Marks the mirror of a pod that a node runs by itself. */
@@ -20,8 +20,8 @@ export function podAnnotationErrors(annotations: Record<string, string>, spec: F
   return [...errors, ...seccompErrors(annotations, path), ...appArmorErrors(annotations, spec, path)];
 }
 
-const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod';
-const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/';
+export const SECCOMP_POD = 'seccomp.security.alpha.kubernetes.io/pod';
+export const SECCOMP_CONTAINER = 'container.seccomp.security.alpha.kubernetes.io/';
 const seccompProfiles = new Set(['runtime/default', 'docker/default', 'unconfined']);
 
 /** Profiles as they were given before there were fields for them. The paths have no brackets. */
@@ -34,7 +34,25 @@ function seccompErrors(annotations: Record<string, string>, path: string): Statu
   });
 }
 
-const APP_ARMOR = 'container.apparmor.security.beta.kubernetes.io/';
+export const APP_ARMOR = 'container.apparmor.security.beta.kubernetes.io/';
+
+/** Gives the containers of a new pod the AppArmor profiles that its annotations name, in place. */
+export function applyAppArmor(spec: Fields, annotations: Readonly<Record<string, string>>): void {
+  for (const key of ['initContainers', 'containers']) {
+    for (const container of objectsAt(spec, key)) {
+      const profile = profileOf(annotations[`${APP_ARMOR}${textAt(container, 'name')}`]);
+      if (!profile || objectAt(objectAt(container, 'securityContext'), 'appArmorProfile')) continue;
+      ensureObject(container, 'securityContext')['appArmorProfile'] = profile;
+    }
+  }
+}
+
+function profileOf(annotation: string | undefined): Fields | undefined {
+  if (annotation === 'unconfined') return { type: 'Unconfined' };
+  if (annotation === '' || annotation === 'runtime/default') return { type: 'RuntimeDefault' };
+  if (!annotation?.startsWith('localhost/')) return undefined;
+  return { type: 'Localhost', localhostProfile: annotation.slice('localhost/'.length) };
+}
 
 function appArmorErrors(annotations: Record<string, string>, spec: Fields, path: string): StatusCause[] {
   const names = ['initContainers', 'containers', 'ephemeralContainers'].flatMap((key) =>

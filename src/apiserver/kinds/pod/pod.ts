@@ -1,13 +1,16 @@
-import { type Fields, forbiddenValue, type StatusCause, timestamp } from '../../../machinery/index.ts';
+import { equalJson, type Fields, forbiddenValue, type StatusCause, timestamp } from '../../../machinery/index.ts';
 import type { KindStrategy } from '../../contracts.ts';
 import { objectsAt, textAt } from '../fields.ts';
+import { nameWarnings } from '../name-warnings.ts';
 import { mergeLabelKeys } from './affinity.ts';
+import { applyAppArmor } from './annotations.ts';
 import { defaultPod, defaultPodSpec } from './defaults.ts';
 import { ephemeralContainersStrategy } from './ephemeral-containers.ts';
 import { qosClassOf } from './qos.ts';
 import { resizeStrategy } from './resize.ts';
 import { podStatusStrategy } from './status.ts';
 import { annotationUpdateErrors, updateErrors } from './update.ts';
+import { podWarnings } from './warnings.ts';
 import { wholePodErrors } from './whole.ts';
 
 /** Pods: only images, the deadline, and more tolerations may change; the rest of the spec is for life. */
@@ -21,10 +24,15 @@ export const podStrategy: KindStrategy = {
     const { spec = {}, metadata } = pod;
     pod.status = { phase: 'Pending', ...gatedStatus(spec), qosClass: qosClassOf(spec) };
     mergeLabelKeys(spec, metadata.labels ?? {});
+    applyAppArmor(spec, metadata.annotations ?? {});
   },
   validate: (pod, old) => [
     ...wholePodErrors(pod),
     ...(old ? [...annotationUpdateErrors(pod, old), ...updateErrors(pod, old)] : createErrors(pod.spec ?? {})),
+  ],
+  warnings: (pod, old) => [
+    ...(old ? [] : nameWarnings(pod, "the Pod's hostname")),
+    ...(old && equalJson(pod.spec, old.spec) ? [] : podWarnings(pod as unknown as Fields, '')),
   ],
   subresources: {
     status: podStatusStrategy,
