@@ -12,6 +12,7 @@ import type { KindStrategy } from '../../contracts.ts';
 import { invalidAll, nonNegative } from '../checks.ts';
 import { ensureObject, numberAt, objectAt, objectsAt, setDefault, textAt } from '../fields.ts';
 import { podMetadataErrors, podTemplateErrors } from '../pod/spec.ts';
+import { claimSpecErrors } from '../storage/persistent-volume-claim.ts';
 import {
   changedTemplateWarnings,
   defaultTemplate,
@@ -85,6 +86,10 @@ function dropMaxUnavailable(set: KubeObject, old: KubeObject | undefined): void 
   if (rollingOf(old)?.['maxUnavailable'] === undefined) delete rollingOf(set)?.['maxUnavailable'];
 }
 
+function claimTemplateErrors(claims: readonly Fields[], path: string): StatusCause[] {
+  return claims.flatMap((claim, index) => claimSpecErrors(objectAt(claim, 'spec') ?? {}, `${path}[${index}].spec`));
+}
+
 const policies = ['OrderedReady', 'Parallel'];
 
 function specErrors(spec: Fields, old: KubeObject | undefined): StatusCause[] {
@@ -96,6 +101,7 @@ function specErrors(spec: Fields, old: KubeObject | undefined): StatusCause[] {
       : [invalidValue('spec.podManagementPolicy', policy, `must be '${policies.join("' or '")}'`)]),
     ...strategyErrors(objectAt(spec, 'updateStrategy') ?? {}),
     ...retentionErrors(objectAt(spec, 'persistentVolumeClaimRetentionPolicy')),
+    ...(old ? [] : claimTemplateErrors(objectsAt(spec, 'volumeClaimTemplates'), 'spec.volumeClaimTemplates')),
     ...nonNegative(spec, 'replicas', 'spec'),
     ...nonNegative(spec, 'minReadySeconds', 'spec'),
     ...nonNegative(objectAt(spec, 'ordinals'), 'start', 'spec.ordinals'),

@@ -13,6 +13,7 @@ import {
 } from '../../../machinery/index.ts';
 import { invalidAll, oneOf } from '../checks.ts';
 import { mapAt, numberAt, objectAt, textAt, textsAt } from '../fields.ts';
+import { claimSpecErrors } from '../storage/persistent-volume-claim.ts';
 import { descendingPathErrors, noBackstepErrors } from './paths.ts';
 import { keysErrors, modeErrors, projectedErrors, projectedFileErrors } from './projections.ts';
 
@@ -191,8 +192,11 @@ function driverNameErrors(driver: string, path: string): StatusCause[] {
   ];
 }
 
-const ephemeral: Check = (source, path) =>
-  objectAt(source, 'volumeClaimTemplate') ? [] : [requiredValue(`${path}.volumeClaimTemplate`)];
+const ephemeral: Check = (source, path) => {
+  const template = objectAt(source, 'volumeClaimTemplate');
+  if (!template) return [requiredValue(`${path}.volumeClaimTemplate`)];
+  return claimSpecErrors(objectAt(template, 'spec') ?? {}, `${path}.volumeClaimTemplate.spec`);
+};
 
 const image: Check = (source, path) => oneOf(source, 'pullPolicy', path, ['Always', 'IfNotPresent', 'Never']);
 
