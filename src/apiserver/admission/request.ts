@@ -53,8 +53,8 @@ export interface Rounds {
   readonly again: boolean;
   /** To be set when something was changed: everything has another look then. */
   changed: boolean;
-  /** By part: what it keeps between the rounds. */
-  readonly memory: Map<object, Reinvocation>;
+  /** By part of admission: what it keeps between the rounds. */
+  readonly memory: Map<string, Reinvocation>;
 }
 
 /** Who is to be asked again, by an id of its own. */
@@ -62,6 +62,7 @@ export interface Reinvocation {
   /** Asked since the last change, and wants to be asked again after the next. */
   readonly seen: Set<string>;
   readonly due: Set<string>;
+  /** The object as this part left it. */
   last: KubeObject | undefined;
 }
 

@@ -13,7 +13,7 @@ import { compileConditions, type MatchConditions } from '../../policy/match-cond
 import { applyError, compileMutation, typeNameError } from '../../policy/mutations.ts';
 import { compileVariables, type Variables } from '../../policy/variables.ts';
 import { createMatchIndex } from '../match.ts';
-import { reinvocationOf, requireAgain } from '../reinvoke.ts';
+import { reinvocationOf, remember, requireAgain } from '../reinvoke.ts';
 import type { AdmissionPlugin, AdmissionRequest, Rounds } from '../request.ts';
 import { schemaOf, shownAs, takenBack } from '../versions.ts';
 import { createPolicies } from './definitions.ts';
@@ -95,7 +95,7 @@ function mutateWith(
   request: AdmissionRequest,
   rounds: Rounds,
 ): Misconfiguration[] {
-  const reinvocation = reinvocationOf(dependencies, rounds, request.object);
+  const reinvocation = reinvocationOf('policies', rounds, request.object);
   const failures: Misconfiguration[] = [];
   for (const invocation of invocations) {
     const { policy, binding, param } = invocation;
@@ -116,7 +116,7 @@ function mutateWith(
     }
     if (policy.compiled.reinvocable) reinvocation.seen.add(id);
   }
-  reinvocation.last = request.object;
+  remember(reinvocation, request.object);
   return failures;
 }
 

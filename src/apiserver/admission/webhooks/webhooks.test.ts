@@ -314,6 +314,29 @@ describe('a mutating webhook', () => {
     expect(webhook.received.map(({ path }) => path)).toEqual(['/first', '/second', '/third', '/first']);
   });
 
+  test('has a policy look again that wants to see what it changed', async () => {
+    webhook.on('/add', adds('added'));
+    const policies = '/apis/admissionregistration.k8s.io/v1beta1/mutatingadmissionpolic';
+    const head = { apiVersion: 'admissionregistration.k8s.io/v1beta1', metadata: { name: `count-${namespace}` } };
+    const expression = 'Object{metadata: Object.metadata{labels: {"entries": string(size(object.data))}}}';
+    const spec = {
+      matchConstraints: {
+        resourceRules: [{ ...RULE, operations: ['CREATE'] }],
+        namespaceSelector: { matchLabels: { hooked: namespace } },
+      },
+      reinvocationPolicy: 'IfNeeded',
+      mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression } }],
+    };
+    await server.send('POST', `${policies}ies`, { body: { ...head, kind: 'MutatingAdmissionPolicy', spec } });
+    const binding = { ...head, kind: 'MutatingAdmissionPolicyBinding', spec: { policyName: head.metadata.name } };
+    await server.send('POST', `${policies}ybindings`, { body: binding });
+    expect((await create('before')).body).toMatchObject({ metadata: { labels: { entries: '1' } } });
+    await configured('Mutating', [hook('add')], async () => {
+      expect((await create()).body).toMatchObject({ metadata: { labels: { entries: '2' } } });
+    });
+    await server.send('DELETE', `${policies}ybindings/${head.metadata.name}`);
+  });
+
   test('sees an object whose name is not generated yet', async () => {
     webhook.on('/nameless', (received) => reviewed(received));
     await configured('Mutating', [hook('nameless')], async () => {

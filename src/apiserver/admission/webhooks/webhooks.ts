@@ -13,7 +13,7 @@ import type { Store } from '../../store/store.ts';
 import type { WebhookCaller } from '../../webhooks/caller.ts';
 import type { Evaluate } from '../evaluation.ts';
 import { createMatchIndex, isExempt, type MatchIndex, matchedResource, selectsRequest } from '../match.ts';
-import { reinvocationOf, requireAgain } from '../reinvoke.ts';
+import { reinvocationOf, remember, requireAgain } from '../reinvoke.ts';
 import type { AdmissionRequest, Rounds, WaitingAdmission } from '../request.ts';
 import { shownAs, takenBack } from '../versions.ts';
 import { askWebhook, WebhookFailure } from './call.ts';
@@ -73,7 +73,7 @@ function* mutateWith(
   request: AdmissionRequest,
   rounds: Rounds,
 ): Steps<void> {
-  const reinvocation = reinvocationOf(dependencies, rounds, request.object);
+  const reinvocation = reinvocationOf('webhooks', rounds, request.object);
   for (const [index, hook] of hooks.entries()) {
     const target = targetOf(dependencies, hook, request);
     if (!target || (rounds.again && !reinvocation.due.has(hook.id))) continue;
@@ -85,7 +85,7 @@ function* mutateWith(
     }
     if (hook.reinvocable) reinvocation.seen.add(hook.id);
   }
-  reinvocation.last = request.object;
+  remember(reinvocation, request.object);
 }
 
 /** Asks one webhook and puts what its patch makes of the object in the object's place. Returns whether that is another. */
