@@ -35,14 +35,13 @@ function namespaceFixture(
 ): Controller {
   const { client, informers } = context;
   const namespaceInformer = informers.for(namespaces);
-  const informer = informers.for(resource);
-  const fixtureName = wantedIn('').metadata.name;
+  const { name: fixtureName } = wantedIn('').metadata;
 
   async function reconcile(namespace: string): Promise<undefined> {
     const owner = namespaceInformer.get(namespace);
     if (!owner || owner.metadata.deletionTimestamp) return;
     const wanted = wantedIn(namespace);
-    const current = informer.get(`${namespace}/${fixtureName}`);
+    const current = await client.find(resource, { namespace, name: fixtureName });
     try {
       if (!current) await client.create(resource, wanted);
       else if (wanted['data'] && !equalJson(current['data'], wanted['data'])) {
@@ -60,6 +59,8 @@ function namespaceFixture(
       { resource: namespaces },
       {
         resource,
+        // There may be very many objects beside the one that matters.
+        metadataOnly: true,
         keys: ({ metadata }) => (metadata.name === fixtureName && metadata.namespace ? [metadata.namespace] : []),
       },
     ],
