@@ -83,7 +83,7 @@ function send(
       response.on('end', () => {
         const bytes = Buffer.concat(chunks);
         const text = bytes.toString('utf8');
-        const isJson = response.headers['content-type']?.includes('json');
+        const isJson = response.headers['content-type']?.includes('json') && !response.headers['content-encoding'];
         const warnings = [...(response.headers['warning'] ?? '').matchAll(/299 - "((?:[^"\\]|\\.)*)"/g)].map((match) =>
           (match[1] ?? '').replace(/\\(.)/g, '$1'),
         );

@@ -1,4 +1,5 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { Agent, type RequestOptions, request } from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,4 +84,42 @@ test('stops within a second while clients watch, and ends their watches', async 
   await server.stop();
   await ended.promise;
   expect(performance.now() - began).toBeLessThan(1_000);
+});
+
+test('a request that is under way when the server stops is answered, and new ones find nobody', async () => {
+  const dataDir = folder();
+  const server = await startApiServer({ dataDir });
+  const config = new KubeConfig();
+  config.loadFromString(server.adminKubeconfig());
+  const options: RequestOptions = { method: 'POST', headers: { 'content-type': 'application/json' } };
+  await config.applyToHTTPSOptions(options);
+  const path = '/api/v1/namespaces/default/configmaps';
+  const posted = request(`${server.url}${path}`, options);
+  const answer = new Promise<number>((resolve, reject) => {
+    posted.on('response', (response) => resolve(response.resume().statusCode ?? 0)).on('error', reject);
+  });
+  posted.write('{"apiVersion":"v1","kind":"ConfigMap",');
+  const ready = async (): Promise<string> => {
+    const get: RequestOptions = { agent: new Agent({ keepAlive: true }) };
+    await config.applyToHTTPSOptions(get);
+    return new Promise((resolve, reject) => {
+      const asked = request(`${server.url}/readyz`, get, (response) => {
+        let body = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          body += chunk;
+        });
+        response.on('end', () => resolve(body));
+      });
+      asked.on('error', reject).end();
+    });
+  };
+  expect(await ready()).toBe('ok');
+  const stopped = server.stop();
+  await expect(ready()).rejects.toThrow();
+  posted.end('"metadata":{"name":"last"}}');
+  expect(await answer).toBe(201);
+  await stopped;
+  const again = await startApiServer({ dataDir });
+  expect(await again.transport().request({ method: 'GET', path: `${path}/last` })).toMatchObject({ kind: 'ConfigMap' });
+  await again.stop();
 });

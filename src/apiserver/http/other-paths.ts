@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { constants, gzipSync } from 'node:zlib';
 import type { ServiceAccountTokens } from '../auth/service-account-tokens.ts';
 import type { RequestInfo } from '../contracts.ts';
+import type { ServedDocument } from '../documents.ts';
 import type { SecretKeeping } from '../store/backend.ts';
 import type { Documents } from './documents.ts';
 import { type HealthCheck, serveHealth } from './health.ts';
@@ -39,13 +41,34 @@ export function serveOtherPath(
   const document = documents.reply(path, request.headers.accept);
   if (!document) return false;
   response.setHeader('etag', document.etag);
-  response.setHeader('vary', 'Accept');
+  response.setHeader('vary', 'Accept, Accept-Encoding');
   if (query.has('hash')) response.setHeader('cache-control', 'public, max-age=31536000, immutable');
   if (request.headers['if-none-match']?.split(/,\s*/).includes(document.etag)) {
     response.writeHead(304);
     response.end();
-  } else sendBytes(response, 200, document.contentType, document.body);
+  } else sendDocument(request, response, document);
   return true;
+}
+
+/** Smaller documents are not worth compressing (upstream's limit), in bytes. */
+const WORTH_COMPRESSING = 128 * 1024;
+const compressed = new WeakMap<ServedDocument, Buffer>();
+
+/** A large document is compressed once, for clients that ask for it. */
+function sendDocument(request: IncomingMessage, response: ServerResponse, document: ServedDocument): void {
+  const { body, contentType } = document;
+  const accepted = String(request.headers['accept-encoding'] ?? '');
+  if (body.length < WORTH_COMPRESSING || !/(^|,)\s*gzip\s*(,|;(?!\s*q=0(\.0*)?\s*(,|$))|$)/i.test(accepted)) {
+    sendBytes(response, 200, contentType, body);
+    return;
+  }
+  let bytes = compressed.get(document);
+  if (!bytes) {
+    bytes = gzipSync(body, { level: constants.Z_BEST_SPEED });
+    compressed.set(document, bytes);
+  }
+  response.setHeader('content-encoding', 'gzip');
+  sendBytes(response, 200, contentType, bytes);
 }
 
 const ROOT_PATHS = [
