@@ -227,3 +227,37 @@ test('answers name the schema and the level of a request, and an edited schema h
   await server.transport().request({ method: 'DELETE', path: `${flowcontrol}/flowschemas/own` });
   expect((await sorted('modest'))[1]).toBe(usual);
 });
+
+test('a level without seats and queues turns requests away as upstream does, and takes them when a seat is free', async () => {
+  const flowcontrol = '/apis/flowcontrol.apiserver.k8s.io/v1';
+  const apiVersion = 'flowcontrol.apiserver.k8s.io/v1';
+  const limited = { nominalConcurrencyShares: 1, borrowingLimitPercent: 0, limitResponse: { type: 'Reject' } };
+  const rule = { verbs: ['*'], apiGroups: [''], resources: ['configmaps'], namespaces: ['default'] };
+  const rules = [{ subjects: [{ kind: 'User', user: { name: 'greedy' } }], resourceRules: [rule] }];
+  const spec = { priorityLevelConfiguration: { name: 'tiny' }, matchingPrecedence: 50, rules };
+  const transport = server.transport();
+  const level = {
+    apiVersion,
+    kind: 'PriorityLevelConfiguration',
+    metadata: { name: 'tiny' },
+    spec: { type: 'Limited', limited },
+  };
+  await transport.request({ method: 'POST', path: `${flowcontrol}/prioritylevelconfigurations`, body: level });
+  const schema = { apiVersion, kind: 'FlowSchema', metadata: { name: 'tiny' }, spec };
+  await transport.request({ method: 'POST', path: `${flowcontrol}/flowschemas`, body: schema });
+
+  const stalled = await Promise.all(Array.from({ length: 5 }, dial));
+  for (const socket of stalled) {
+    socket.write(`POST ${MAPS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer greedy\r\nContent-Length: 1000\r\n\r\n{`);
+  }
+  let refused = await ask(`${MAPS}?limit=1`, 'greedy');
+  while (refused.code !== 429) refused = await ask(`${MAPS}?limit=1`, 'greedy');
+  expect(refused.text).toBe('Too many requests, please try again later.\n');
+  expect(refused.headers).toMatchObject({ 'retry-after': '1', 'content-type': 'text/plain; charset=utf-8' });
+  expect((await ask(MAPS, 'modest')).code).toBe(200);
+  for (const socket of stalled) socket.destroy();
+  while (refused.code === 429) refused = await ask(`${MAPS}?limit=1`, 'greedy');
+  expect(refused.code).toBe(200);
+  await transport.request({ method: 'DELETE', path: `${flowcontrol}/flowschemas/tiny` });
+  await transport.request({ method: 'DELETE', path: `${flowcontrol}/prioritylevelconfigurations/tiny` });
+});
