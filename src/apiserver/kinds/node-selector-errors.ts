@@ -18,22 +18,23 @@ export function nodeSelectorErrors(selector: Fields, path: string): StatusCause[
   return terms.flatMap((term, index) => nodeSelectorTermErrors(term, `${at}[${index}]`));
 }
 
-/** What is wrong with one term of a NodeSelector. */
-export function nodeSelectorTermErrors(term: Fields, path: string): StatusCause[] {
+/** What is wrong with one term of a NodeSelector. The values of a mere preference are not checked: they never were. */
+export function nodeSelectorTermErrors(term: Fields, path: string, isPreference = false): StatusCause[] {
   return [
     ...objectsAt(term, 'matchExpressions').flatMap((item, i) =>
-      expressionErrors(item, `${path}.matchExpressions[${i}]`),
+      expressionErrors(item, `${path}.matchExpressions[${i}]`, isPreference),
     ),
     ...objectsAt(term, 'matchFields').flatMap((item, i) => fieldErrors(item, `${path}.matchFields[${i}]`)),
   ];
 }
 
-function expressionErrors(expression: Fields, path: string): StatusCause[] {
+function expressionErrors(expression: Fields, path: string, isPreference: boolean): StatusCause[] {
   const values = textsAt(expression, 'values');
+  const checked = isPreference ? [] : values;
   return [
     ...valueCountErrors(textAt(expression, 'operator'), values.length, path),
     ...labelNameErrors(textAt(expression, 'key'), `${path}.key`),
-    ...values.flatMap((value, index) => invalidAll(`${path}.values[${index}]`, value, labelValueErrors(value))),
+    ...checked.flatMap((value, index) => invalidAll(`${path}.values[${index}]`, value, labelValueErrors(value))),
   ];
 }
 

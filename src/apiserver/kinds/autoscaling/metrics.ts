@@ -12,7 +12,7 @@ import {
 import { invalidAll } from '../checks.ts';
 import { numberAt, objectAt, textAt } from '../fields.ts';
 import { pathSegmentErrors } from '../path-segment.ts';
-import { resourceNameErrors } from '../pod/resources.ts';
+import { containerResourceNameErrors } from '../resource-names.ts';
 
 const types = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'];
 /** The fields of the types, in the order in which they are checked. */
@@ -89,7 +89,7 @@ const sourceChecks: Record<string, (source: Fields, path: string) => StatusCause
     return [
       ...(name === ''
         ? [requiredValue(`${path}.name`, 'must specify a resource name')]
-        : resourceNameErrors(name, `${path}.name`)),
+        : containerResourceNameErrors(name, `${path}.name`)),
       ...(container === ''
         ? [requiredValue(`${path}.container`, 'must specify a container')]
         : invalidAll(`${path}.container`, container, dnsLabelErrors(container))),

@@ -1,11 +1,9 @@
 import {
   dnsLabelErrors,
-  dnsSubdomainErrors,
   duplicateValue,
   type Fields,
   forbiddenValue,
   invalidValue,
-  labelValueErrors,
   qualifiedNameErrors,
   requiredValue,
   type StatusCause,
@@ -13,6 +11,7 @@ import {
 } from '../../../machinery/index.ts';
 import { invalidAll, selectorErrors } from '../checks.ts';
 import { numberAt, objectAt, objectsAt, textAt, textsAt } from '../fields.ts';
+import { nodeSelectorErrors, nodeSelectorTermErrors } from '../node-selector-errors.ts';
 
 const REQUIRED = 'requiredDuringSchedulingIgnoredDuringExecution';
 const PREFERRED = 'preferredDuringSchedulingIgnoredDuringExecution';
@@ -34,83 +33,14 @@ function nodeAffinityErrors(affinity: Fields | undefined, path: string): StatusC
     ...objectsAt(affinity, PREFERRED).flatMap((term, index) => {
       const at = `${path}.${PREFERRED}[${index}]`;
       const preference = objectAt(term, 'preference') ?? {};
-      return [...weightErrors(term, at), ...termErrors(preference, `${at}.preference`, false)];
+      return [...weightErrors(term, at), ...nodeSelectorTermErrors(preference, `${at}.preference`, true)];
     }),
   ];
-}
-
-/** What is wrong with a NodeSelector. */
-export function nodeSelectorErrors(selector: Fields, path: string): StatusCause[] {
-  const terms = objectsAt(selector, 'nodeSelectorTerms');
-  if (terms.length === 0) {
-    return [requiredValue(`${path}.nodeSelectorTerms`, 'must have at least one node selector term')];
-  }
-  return terms.flatMap((term, index) => termErrors(term, `${path}.nodeSelectorTerms[${index}]`, true));
 }
 
 function weightErrors(term: Fields, path: string): StatusCause[] {
   const weight = numberAt(term, 'weight') ?? 0;
   return weight >= 1 && weight <= 100 ? [] : [invalidValue(`${path}.weight`, weight, 'must be in the range 1-100')];
-}
-
-/** @param strict the values of a preference are not looked at: old ones were not. */
-function termErrors(term: Fields, path: string, strict: boolean): StatusCause[] {
-  return [
-    ...objectsAt(term, 'matchExpressions').flatMap((one, i) =>
-      expressionErrors(one, `${path}.matchExpressions[${i}]`, strict),
-    ),
-    ...objectsAt(term, 'matchFields').flatMap((one, i) => fieldErrors(one, `${path}.matchFields[${i}]`)),
-  ];
-}
-
-function expressionErrors(expression: Fields, path: string, strict: boolean): StatusCause[] {
-  const [operator, values] = [textAt(expression, 'operator'), textsAt(expression, 'values')];
-  const key = textAt(expression, 'key');
-  const errors = operatorErrors(operator, values.length, path);
-  errors.push(...invalidAll(`${path}.key`, key, qualifiedNameErrors(key)));
-  if (!strict) return errors;
-  return [
-    ...errors,
-    ...values.flatMap((value, i) => invalidAll(`${path}.values[${i}]`, value, labelValueErrors(value))),
-  ];
-}
-
-function operatorErrors(operator: string, values: number, path: string): StatusCause[] {
-  const missing = (detail: string): StatusCause[] => [requiredValue(`${path}.values`, detail)];
-  switch (operator) {
-    case 'In':
-    case 'NotIn':
-      return values > 0 ? [] : missing("must be specified when `operator` is 'In' or 'NotIn'");
-    case 'Exists':
-    case 'DoesNotExist': {
-      const detail = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'";
-      return values > 0 ? [forbiddenValue(`${path}.values`, detail)] : [];
-    }
-    case 'Gt':
-    case 'Lt':
-      return values === 1 ? [] : missing("must be specified single value when `operator` is 'Lt' or 'Gt'");
-    default:
-      return [invalidValue(`${path}.operator`, operator, 'not a valid selector operator')];
-  }
-}
-
-function fieldErrors(requirement: Fields, path: string): StatusCause[] {
-  const [operator, key] = [textAt(requirement, 'operator'), textAt(requirement, 'key')];
-  const values = textsAt(requirement, 'values');
-  const errors: StatusCause[] = [];
-  if (operator !== 'In' && operator !== 'NotIn') {
-    errors.push(invalidValue(`${path}.operator`, operator, 'not a valid selector operator'));
-  } else if (values.length !== 1) {
-    const detail = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
-    errors.push(requiredValue(`${path}.values`, detail));
-  }
-  if (key !== 'metadata.name') {
-    return [...errors, invalidValue(`${path}.key`, key, 'not a valid field selector key')];
-  }
-  return [
-    ...errors,
-    ...values.flatMap((value, i) => invalidAll(`${path}.values[${i}]`, value, dnsSubdomainErrors(value))),
-  ];
 }
 
 function podAffinityErrors(affinity: Fields | undefined, path: string): StatusCause[] {

@@ -9,7 +9,6 @@ import {
   invalidValue,
   parseQuantity,
   type Quantity,
-  qualifiedNameErrors,
   requiredValue,
   type StatusCause,
   unsupportedValue,
@@ -17,46 +16,19 @@ import {
 } from '../../../machinery/index.ts';
 import { invalidAll } from '../checks.ts';
 import { objectAt, objectsAt, textAt } from '../fields.ts';
-
-const containerResources = new Set(['cpu', 'memory', 'ephemeral-storage']);
-/** Names without a group that mean something somewhere: in containers or in quotas. */
-const standardResources = new Set([
-  ...containerResources,
-  ...['storage', 'pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps'],
-  ...['persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers'],
-  ...['requests.cpu', 'requests.memory', 'requests.ephemeral-storage', 'requests.storage'],
-  ...['limits.cpu', 'limits.memory', 'limits.ephemeral-storage'],
-]);
+import {
+  containerResourceNameErrors,
+  isIntegerResource,
+  mayOvercommit,
+  resourceNameErrors,
+} from '../resource-names.ts';
 
 const isHugePages = (name: string): boolean => name.startsWith('hugepages-');
-/** Kubernetes' own resources; others are extended ones, of a vendor. */
-const isNative = (name: string): boolean => !name.includes('/') || name.includes('kubernetes.io/');
-const isExtended = (name: string): boolean =>
-  !isNative(name) && !name.startsWith('requests.') && qualifiedNameErrors(`requests.${name}`).length === 0;
-/** What may be requested beyond its limit. */
-const mayOvercommit = (name: string): boolean => isNative(name) && !isHugePages(name);
-
-function nameErrors(name: string, path: string): StatusCause[] {
-  const errors = invalidAll(path, name, qualifiedNameErrors(name));
-  if (errors.length > 0 || name.includes('/') || standardResources.has(name) || isHugePages(name)) return errors;
-  return [invalidValue(path, name, 'must be a standard resource type or fully qualified')];
-}
-
-/** What is wrong with the name of a resource of containers. */
-export function resourceNameErrors(name: string, path: string): StatusCause[] {
-  const errors = nameErrors(name, path);
-  if (!name.includes('/')) {
-    const known = containerResources.has(name) || isHugePages(name);
-    return known ? errors : [...errors, invalidValue(path, name, 'must be a standard resource for containers')];
-  }
-  if (isNative(name) || isExtended(name)) return errors;
-  return [...errors, invalidValue(path, name, "doesn't follow extended resource name standard")];
-}
 
 const podResources = ['cpu', 'hugepages-', 'memory'];
 
 function podResourceNameErrors(name: string, path: string): StatusCause[] {
-  const errors = nameErrors(name, path);
+  const errors = resourceNameErrors(name, path);
   if (errors.length > 0 || name === 'cpu' || name === 'memory' || isHugePages(name)) return errors;
   return [unsupportedValue(path, name, podResources)];
 }
@@ -67,7 +39,7 @@ export function containerResourceErrors(
   path: string,
   claims: ReadonlySet<string>,
 ): StatusCause[] {
-  return requirementErrors(resources, path, claims, resourceNameErrors);
+  return requirementErrors(resources, path, claims, containerResourceNameErrors);
 }
 
 function requirementErrors(
@@ -101,7 +73,8 @@ function amountErrors(name: string, amount: string, path: string): StatusCause[]
   const { nanos } = parseQuantity(amount);
   const errors: StatusCause[] = [];
   if (nanos < 0n) errors.push(invalidValue(path, amount, 'must be greater than or equal to 0'));
-  if (isExtended(name) && nanos % 1_000_000_000n !== 0n) errors.push(invalidValue(path, amount, 'must be an integer'));
+  if (isIntegerResource(name) && nanos % 1_000_000_000n !== 0n)
+    errors.push(invalidValue(path, amount, 'must be an integer'));
   if (isHugePages(name)) errors.push(...pageErrors(name, nanos, amount, path));
   return errors;
 }

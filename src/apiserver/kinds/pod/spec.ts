@@ -5,7 +5,6 @@ import {
   type Fields,
   forbiddenValue,
   invalidValue,
-  labelValueErrors,
   qualifiedNameErrors,
   rangeMessage,
   requiredValue,
@@ -16,6 +15,7 @@ import {
 import { legacyAddressErrors } from '../addresses.ts';
 import { annotationErrors, invalidAll, labelErrors, oneOf } from '../checks.ts';
 import { mapAt, numberAt, objectAt, objectsAt, textAt, textsAt } from '../fields.ts';
+import { tolerationErrors } from '../toleration-errors.ts';
 import { affinityErrors, spreadErrors } from './affinity.ts';
 import { podAnnotationErrors } from './annotations.ts';
 import { containerErrors, type PodContext } from './container.ts';
@@ -68,7 +68,7 @@ export function podSpecErrors(spec: Fields, path: string, podName = ''): StatusC
     ...nameErrors(spec, path, ['serviceAccountName', 'nodeName']),
     ...deadlineErrors(spec, path),
     ...nameErrors(spec, path, ['hostname', 'subdomain']),
-    ...objectsAt(spec, 'tolerations').flatMap((item, i) => tolerationErrors(item, `${path}.tolerations[${i}]`)),
+    ...tolerationErrors(objectsAt(spec, 'tolerations'), `${path}.tolerations`),
     ...objectsAt(spec, 'hostAliases').flatMap((alias, i) => aliasErrors(alias, `${path}.hostAliases[${i}]`)),
     ...nameErrors(spec, path, ['priorityClassName', 'runtimeClassName']),
     ...(spec['preemptionPolicy'] === undefined ? [] : oneOf(spec, 'preemptionPolicy', path, preemptionPolicies)),
@@ -253,35 +253,6 @@ function deadlineErrors(spec: Fields, path: string): StatusCause[] {
   const deadline = numberAt(spec, 'activeDeadlineSeconds');
   if (deadline === undefined || (deadline >= 1 && deadline <= maxInt32)) return [];
   return [invalidValue(`${path}.activeDeadlineSeconds`, deadline, rangeMessage(1, maxInt32))];
-}
-
-const tolerationOperators = ['Equal', 'Exists'];
-const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
-
-function tolerationErrors(toleration: Fields, path: string): StatusCause[] {
-  const errors: StatusCause[] = [];
-  const [key, value] = [textAt(toleration, 'key'), textAt(toleration, 'value')];
-  const [operator, effect] = [textAt(toleration, 'operator'), textAt(toleration, 'effect')];
-  if (key !== '') errors.push(...invalidAll(`${path}.key`, key, qualifiedNameErrors(key)));
-  else if (operator !== 'Exists') {
-    const detail = 'operator must be Exists when `key` is empty, which means "match all values and all keys"';
-    errors.push(invalidValue(`${path}.operator`, operator, detail));
-  }
-  if (toleration['tolerationSeconds'] !== undefined && effect !== 'NoExecute') {
-    const detail = "effect must be 'NoExecute' when `tolerationSeconds` is set";
-    errors.push(invalidValue(`${path}.effect`, effect, detail));
-  }
-  if (operator === 'Exists') {
-    const detail = "value must be empty when `operator` is 'Exists'";
-    if (value !== '') errors.push(invalidValue(`${path}.operator`, value, detail));
-  } else if (operator === '' || operator === 'Equal') {
-    const wrong = labelValueErrors(value);
-    if (wrong.length > 0) errors.push(invalidValue(`${path}.operator`, value, wrong.join(';')));
-  } else errors.push(unsupportedValue(`${path}.operator`, operator, tolerationOperators));
-  if (effect !== '' && !taintEffects.includes(effect)) {
-    errors.push(unsupportedValue(`${path}.effect`, effect, taintEffects));
-  }
-  return errors;
 }
 
 function aliasErrors(alias: Fields, path: string): StatusCause[] {
