@@ -64,7 +64,8 @@ function send(
   { token = 'admin-token', body, headers }: Sent,
 ): Promise<Answer> {
   const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-  const payload = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const bytes = body instanceof Uint8Array ? body : Buffer.from(JSON.stringify(body) ?? '');
+  const payload = body === undefined ? undefined : Buffer.from(bytes);
   const request = httpsRequest(
     url,
     {

@@ -1,3 +1,4 @@
+import { parseJson } from './exact-json.ts';
 import { isFields } from './json.ts';
 import type { Fields } from './object.ts';
 
@@ -89,11 +90,11 @@ function printElement(element: string): string {
     case 'f':
       return `.${text}`;
     case 'k': {
-      const keys = Object.entries(JSON.parse(text) as Fields);
+      const keys = Object.entries(parseJson(text) as Fields);
       return `[${keys.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`;
     }
     case 'v':
-      return `[=${JSON.stringify(JSON.parse(text))}]`;
+      return `[=${JSON.stringify(parseJson(text))}]`;
     default:
       return `[${text}]`;
   }
@@ -121,9 +122,9 @@ function canonicalElement(element: string): string {
       if (!/^-?\d+$/.test(text)) throw new Error(`path element ${element}: not an index`);
       return element;
     case 'v:':
-      return `v:${goJson(JSON.parse(text))}`;
+      return `v:${goJson(parseJson(text))}`;
     case 'k:': {
-      const keys: unknown = JSON.parse(text);
+      const keys = parseJson(text);
       if (!isFields(keys)) throw new Error(`path element ${element}: not an object of keys`);
       return keyElement(Object.entries(keys).sort(([a], [b]) => (a < b ? -1 : 1)));
     }

@@ -60,6 +60,7 @@ function jsonType(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  if (typeof value === 'bigint') return 'integer';
   return typeof value;
 }
 
@@ -118,9 +119,10 @@ function formatCheckOf(schema: Schema): Check | undefined {
 function numberCheck(schema: Schema): Check | undefined {
   const { minimum, maximum, exclusiveMinimum, exclusiveMaximum, multipleOf } = schema;
   if (minimum === undefined && maximum === undefined && multipleOf === undefined) return undefined;
-  return (value, at) => {
-    if (typeof value !== 'number') return 0;
-    const fail = (what: string) => at.errors.push(invalidValue(at.path, value, `${at.path} in body should be ${what}`));
+  return (given, at) => {
+    if (typeof given !== 'number' && typeof given !== 'bigint') return 0;
+    const value = Number(given);
+    const fail = (what: string) => at.errors.push(invalidValue(at.path, given, `${at.path} in body should be ${what}`));
     if (multipleOf !== undefined && multipleOf > 0 && !isMultiple(value, multipleOf))
       fail(`a multiple of ${multipleOf}`);
     if (maximum !== undefined && (value > maximum || (exclusiveMaximum && value === maximum))) {

@@ -1,5 +1,14 @@
 import { isCollection, isPair, parseDocument } from 'yaml';
-import { ApiError, badRequest, decodeProtobuf, isFields, type KubeObject } from '../../machinery/index.ts';
+import {
+  ApiError,
+  badRequest,
+  decodeProtobuf,
+  hasLongNumber,
+  integerOf,
+  isFields,
+  type KubeObject,
+  parseJson,
+} from '../../machinery/index.ts';
 import { duplicateFields, shapeOf } from './duplicates.ts';
 import type { ApiRequest } from './request.ts';
 
@@ -38,7 +47,7 @@ export function decodeBody(request: ApiRequest): Decoded<unknown> {
   if ('value' in body) return { value: ownCopy(body.value), duplicates: NONE };
   const yaml = request.contentType === YAML_TYPE || request.contentType === 'application/apply-patch+yaml';
   const text = body.bytes.toString('utf8');
-  return yaml ? decodeYaml(text) : parseJson(text);
+  return yaml ? decodeYaml(text) : decodeJson(text);
 }
 
 /** As decodeBody, for bodies whose duplicate fields nobody asks about. */
@@ -51,11 +60,11 @@ function tooDeep(): ApiError {
 }
 
 /** Parses JSON; `__proto__` keys are dropped, as nothing of ours has them and they are only ever an attack. */
-function parseJson(text: string): Decoded<unknown> {
+function decodeJson(text: string): Decoded<unknown> {
   const { depth, fields } = shapeOf(text);
   if (depth > MAX_DEPTH) throw tooDeep();
   try {
-    const value: unknown = JSON.parse(text);
+    const value = parseJson(text);
     const duplicates = duplicateFields(text, value, fields);
     return { value: HOSTILE_KEY.test(text) ? ownCopy(value) : value, duplicates };
   } catch (error) {
@@ -68,7 +77,7 @@ function decodeYaml(text: string): Decoded<unknown> {
   // JSON is YAML, and nearly every apply patch is JSON.
   if (text.trimStart().startsWith('{')) {
     try {
-      return parseJson(text);
+      return decodeJson(text);
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
     }
@@ -80,11 +89,13 @@ function decodeYaml(text: string): Decoded<unknown> {
 function parseYamlText(text: string): unknown {
   try {
     // The parser compares each key with all before it; refuseDuplicateKeys looks them up.
-    const document = parseDocument(text, { uniqueKeys: false, schema: 'core', logLevel: 'error' });
+    const intAsBigInt = hasLongNumber(text);
+    const document = parseDocument(text, { uniqueKeys: false, schema: 'core', logLevel: 'error', intAsBigInt });
     const [problem] = document.errors;
     if (problem) throw problem;
     refuseDuplicateKeys(document.contents);
-    return document.toJS({ maxAliasCount: 100 });
+    const reviver = (_: unknown, value: unknown): unknown => (typeof value === 'bigint' ? integerOf(value) : value);
+    return document.toJS(intAsBigInt ? { maxAliasCount: 100, reviver } : { maxAliasCount: 100 });
   } catch (error) {
     throw badRequest(`error decoding YAML: ${error instanceof Error ? error.message : String(error)}`);
   }
@@ -137,9 +148,12 @@ export function decodeStrictly(request: ApiRequest, expected?: TypeMeta): Decode
   return { value: asObject(value, expected), duplicates };
 }
 
-/** As decodeStrictly, for bodies whose duplicate fields nobody asks about. */
+/** As decodeStrictly, for options and reviews: nobody asks about their duplicates, and behaviour computes with their numbers. */
 export function decodeObject(request: ApiRequest, expected?: TypeMeta): KubeObject {
-  return decodeStrictly(request, expected).value;
+  const { value } = decodeStrictly(request, expected);
+  const { body } = request;
+  const exact = 'bytes' in body && hasLongNumber(body.bytes.toString('latin1'));
+  return exact ? (JSON.parse(JSON.stringify(value)) as KubeObject) : value;
 }
 
 /** The body as whoever logs it sees it: a value in any of the formats, or undefined if it is none. */

@@ -105,7 +105,9 @@ const isInt64 = (value: unknown): boolean => Number.isInteger(value) && Math.abs
 const isText = (value: unknown): boolean => typeof value === 'string';
 
 function scalar(type: string, fits: (value: unknown) => boolean): Decoder {
-  return (value, place, key, decoding) => {
+  return (given, place, key, decoding) => {
+    // Behaviour of ours computes with the fields of built-in kinds, of which none is that large.
+    const value = typeof given === 'bigint' ? Number(given) : given;
     if (fits(value)) return value;
     return value === null ? undefined : mismatch(value, type, place, key, decoding);
   };
@@ -241,7 +243,8 @@ function mismatch(value: unknown, wanted: string, place: Place, key: string | nu
 
 /** A number is shown where another number would do. */
 function foundType(value: unknown, wanted: string): string {
-  if (typeof value === 'number') return /^(int|float)/.test(wanted) ? `number ${value}` : 'number';
+  if (typeof value === 'number' || typeof value === 'bigint')
+    return /^(int|float)/.test(wanted) ? `number ${value}` : 'number';
   if (typeof value === 'boolean') return 'bool';
   return Array.isArray(value) ? 'array' : typeof value;
 }

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../machinery/index.ts';
+import { type KubeObject, parseJson } from '../../machinery/index.ts';
 
 const METADATA = '"metadata":';
 const RESOURCE_VERSION = `${METADATA}{"resourceVersion":"`;
@@ -88,7 +88,7 @@ export class Entry {
   get object(): KubeObject {
     const known = this.#object instanceof WeakRef ? this.#object.deref() : this.#object;
     if (known) return known;
-    const parsed = JSON.parse(this.bytes.toString('utf8')) as KubeObject;
+    const parsed = parseJson(this.bytes.toString('utf8')) as KubeObject;
     this.#object = new WeakRef(parsed);
     return parsed;
   }

@@ -1,3 +1,4 @@
+import { parseJson } from '../exact-json.ts';
 import type { KubeObject } from '../object.ts';
 import { ApiError, badRequest } from '../status.ts';
 import { type FieldFacts, fieldsOf, type Scalar, type TypeRef, typeOfKind } from './facts.ts';
@@ -259,7 +260,7 @@ function readJson(content: Cursor): unknown {
   const text = readTexts(content).get(1);
   if (!text) return null;
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch (error) {
     throw broken(`embedded JSON: ${(error as Error).message}`);
   }
