@@ -6,6 +6,25 @@ const evaluate = (source: string) => compileCel(source).evaluate({});
 // What Kubernetes' own documentation and tests of its libraries say.
 describe('the libraries of Kubernetes', () => {
   test.each<[string, unknown]>([
+    ['"abc 123 def".find("[0-9]+")', '123'],
+    ['"1 2 3".findAll("[0-9]", 2).join("-")', '1-2'],
+    ['[1, 2, 3].sum() + [3, 1].min() + [3, 1].max() + ["a", "b", "a"].lastIndexOf("a")', 12],
+    ['[1, 2, 2].isSorted() && !["b", "a"].isSorted()', true],
+    ['sets.contains([1, 2, 3], [3, 1]) && sets.equivalent([1, 1], [1]) && !sets.intersects([1], [2])', true],
+    ['format.dns1123Label().validate("a-b").hasValue() || format.named("nope").hasValue()', false],
+    ['format.dns1123Label().validate("A").value().size()', 1],
+    ['cidr("192.168.7.9/24").masked() == cidr("192.168.7.0/24")', true],
+    ['string(cidr("2001:db8:ffff::1/33").masked())', '2001:db8:8000::/33'],
+    ['[?optional.of(1), ?optional.none(), 2].size() == 2 && {?"a": optional.none()} == {}', true],
+    ['{"a": 1}.all(k, v, v == 1) && {"a": 1}.transformMap(k, v, v + 1) == {"a": 2}', true],
+    [
+      'timestamp("2024-02-29T23:30:00Z").getDayOfMonth("+01:00") + timestamp("2024-02-29T12:00:00Z").getHours("Europe/Berlin")',
+      13,
+    ],
+    [
+      '"%.2f %e %x %b %s".format([dyn(3.14159), dyn(1000.0), dyn(255), dyn(5), dyn([1, 2])])',
+      '3.14 1.000000e+03 ff 101 [1, 2]',
+    ],
     ['url("https://user@example.com:8443/a%20b?x=1&x=2&y=").getHost()', 'example.com:8443'],
     ['url("https://example.com:443").getPort() + url("https://example.com:443").getEscapedPath()', '443'],
     ['url("https://[::1]:80/").getHostname()', '::1'],

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { cachedRe2, RegexSyntaxError } from './index.ts';
 
 describe('cachedRe2', () => {
@@ -51,4 +51,26 @@ describe('cachedRe2', () => {
       }),
     );
   });
+});
+
+// What Go's FindAllString gives.
+test.each<[string, string, number, string[]]>([
+  ['[0-9]+', '123 abc 456', 9, ['123', '456']],
+  ['[0-9]+', '123 abc 456', 1, ['123']],
+  ['a*', 'baac', 9, ['', 'aa', '']],
+  ['a+?', 'aaa', 9, ['a', 'a', 'a']],
+  ['a|ab', 'abaab', 9, ['a', 'a', 'a']],
+  ['ab|a', 'abaab', 9, ['ab', 'a', 'ab']],
+  ['(?U)a+', 'aaa', 1, ['a']],
+  ['\\bfoo\\b', 'foo food foo', 9, ['foo', 'foo']],
+  ['.', 'a😀b', 9, ['a', '😀', 'b']],
+  ['x', 'abc', 9, []],
+])('all of %j in %j', (pattern, text, limit, expected) => {
+  expect(cachedRe2(pattern).findAll(text, limit)).toEqual(expected);
+});
+
+test('finding takes time that grows with the text and not with the pattern', () => {
+  const started = performance.now();
+  expect(cachedRe2('(a+)+$').findAll(`${'a'.repeat(2_000)}!`, 1)).toEqual([]);
+  expect(performance.now() - started).toBeLessThan(5_000);
 });

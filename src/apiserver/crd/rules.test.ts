@@ -84,6 +84,7 @@ describe('a rule is typed against its schema', () => {
     'quantity(self.a).isGreaterThan(quantity("1")) && semver(self.a).major() > 1',
     'format.dns1123Label().validate(self.b).hasValue() && sets.contains(self.lb, ["a"])',
     'self.b.findAll("a+").size() > 1 && "%s".format([self.a]) == strings.quote(self.a)',
+    '"%s %d".format([self.a, self.i]) == ""',
     'self.l.first().hasValue() && optional.ofNonZeroValue(1).hasValue()',
   ])('%s', (rule) => {
     expect(errorsOf(rule)).toEqual([]);

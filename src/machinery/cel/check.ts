@@ -1,8 +1,7 @@
-import { cachedRe2 } from '../re2.ts';
-import { RegexSyntaxError } from '../re2-parse.ts';
+import { isValidLiteral } from './literals.ts';
 import { type Comprehension, childrenOf, type Expr, type Overload, qualifiedName } from './syntax.ts';
 import { Bindings, type CelType, celType, formatType, isDyn, type ObjectType, optionalOf } from './type.ts';
-import { CelTypeValue, parseDuration, parseTimestamp } from './value.ts';
+import { CelTypeValue } from './value.ts';
 
 /** What an expression may name. */
 export interface CelScope {
@@ -52,6 +51,8 @@ export function checkCel(root: Expr, scope: CelScope): CelIssue[] {
   const bindings = new Bindings();
   let locals: ReadonlyMap<string, CelType> = new Map();
   let fresh = 0;
+  /** Whether literals may hold values of several types here. */
+  let mixed = false;
 
   const report = (node: Expr, problem: string, unknown?: CelIssue['unknown']): CelType => {
     issues.push({ problem, position: node.at, ...(unknown ? { unknown } : {}) });
@@ -174,14 +175,23 @@ export function checkCel(root: Expr, scope: CelScope): CelIssue[] {
     }
     const special = specialTypes[node.name];
     if (special) return special(node);
-    const args = node.args.map(check);
-    if (node.target) args.unshift(check(node.target));
+    const args = argumentTypes(node);
     const overloads = scope.functions.get(node.name);
     if (!overloads) {
       const unknown = { what: 'function', name: node.name } as const;
       return report(node, `undeclared reference to '${node.name}' (in container '')`, unknown);
     }
     return resolve(node, overloads, args);
+  }
+
+  function argumentTypes(node: Expr & { kind: 'call' }): CelType[] {
+    const target = node.target ? [check(node.target)] : [];
+    const outer = mixed;
+    // What is formatted may be of any types: `"%s %d".format(["a", 1])`.
+    mixed ||= node.name === 'format' && node.target !== undefined;
+    const args = node.args.map(check);
+    mixed = outer;
+    return [...target, ...args];
   }
 
   /** `&&`, `||`, `?:` and the condition of loops, which are no functions. */
@@ -232,9 +242,8 @@ export function checkCel(root: Expr, scope: CelScope): CelIssue[] {
   /** What a literal argument says can be judged at once. */
   function checkLiterals(node: Expr & { kind: 'call' }): void {
     const literal = node.args.at(-1);
-    const isValid = Object.hasOwn(literals, node.name) ? literals[node.name] : undefined;
-    if (!isValid || literal?.kind !== 'const' || typeof literal.value !== 'string') return;
-    if (!isValid(literal.value)) report(literal, `invalid ${node.name} argument`);
+    if (literal?.kind !== 'const' || isValidLiteral(node.name, literal.value)) return;
+    report(literal, `invalid ${node.name} argument`);
   }
 
   function noOverload(node: Expr & { kind: 'call' }, args: CelType[]): string {
@@ -260,7 +269,7 @@ export function checkCel(root: Expr, scope: CelScope): CelIssue[] {
     for (const { node, type } of items) {
       if (common === undefined) common = type;
       else if (!isDyn(common) && !bindings.assign(common, type)) {
-        if (scope.homogeneous) {
+        if (scope.homogeneous && !mixed) {
           return report(
             node,
             `expected type '${formatType(bindings.resolve(common, true))}' but found '${formatType(bindings.resolve(type, true))}'`,
@@ -352,24 +361,6 @@ export function checkCel(root: Expr, scope: CelScope): CelIssue[] {
   if (issues.length > 0) return issues.sort((a, b) => a.position - b.position);
   settle(root, bindings);
   return issues;
-}
-
-const literals: Record<string, (text: string) => boolean> = {
-  matches: isRegex,
-  find: isRegex,
-  findAll: isRegex,
-  duration: (text) => parseDuration(text) !== undefined,
-  timestamp: (text) => parseTimestamp(text) !== undefined,
-};
-
-function isRegex(text: string): boolean {
-  try {
-    cachedRe2(text);
-    return true;
-  } catch (error) {
-    if (error instanceof RegexSyntaxError) return false;
-    throw error;
-  }
 }
 
 /** Puts what the parameters turned out to be into the types of all nodes. */
