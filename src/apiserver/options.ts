@@ -82,6 +82,8 @@ export interface ApiServer {
   readonly signer: CertificateSigner;
   /** A kubeconfig (YAML) with a system:masters client certificate; write it with mode 0600. */
   adminKubeconfig(): string;
+  /** A kubeconfig (YAML) with a new client certificate of somebody else, valid for a year. */
+  kubeconfigOf(username: string, groups?: readonly string[]): Promise<string>;
   /** The same handlers without HTTP. Objects it returns are shared with the cache: never change one in place. */
   transport(user?: UserInfo): Transport;
   /** Says which agent answers log, exec, attach and port-forward for pods on this node. Returns the way to undo it. */

@@ -15,7 +15,7 @@ import type { Authority } from './auth/certificate-requests.ts';
 import { kubeconfigText } from './auth/kubeconfig.ts';
 import { readAuthentication } from './auth/oidc/configuration.ts';
 import { createOidc } from './auth/oidc/oidc.ts';
-import { openPki, type Pki } from './auth/pki.ts';
+import { issueClientCredentials, openPki, type Pki } from './auth/pki.ts';
 import { createServiceAccountTokens, SERVICE_ACCOUNT_ISSUER, tokenOptions } from './auth/service-account-tokens.ts';
 import { createVirtualHandlers } from './auth/virtual-handlers.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -150,6 +150,10 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     caPem: pki.caPem,
     signer: signerOf({ certPem: pki.caPem, key: pki.caKey }),
     adminKubeconfig: () => kubeconfigText({ server: url, caPem: pki.caPem, ...pki.admin }),
+    async kubeconfigOf(username, groups = []) {
+      const credentials = await issueClientCredentials(pki, username, groups);
+      return kubeconfigText({ server: url, caPem: pki.caPem, user: username, ...credentials });
+    },
     transport: (user = ADMIN) => createInProcessTransport(inProcess, user),
     connectNode: nodes.connect,
     reader,

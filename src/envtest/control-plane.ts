@@ -41,6 +41,8 @@ export interface ControlPlane extends AsyncDisposable {
   kubeconfigFile(): string;
   /** An administrator's client, without HTTPS in between. Objects it returns are shared, and frozen. */
   readonly client: Client;
+  /** A kubeconfig of somebody else, with a client certificate, as YAML text. */
+  kubeconfigOf(username: string, groups?: readonly string[]): Promise<string>;
   /** A client of somebody else, for whom RBAC counts. */
   clientOf(user: Pick<UserInfo, 'username'> & Partial<UserInfo>): Client;
   /** What controllers are made with. */

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import { AuthenticationV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import {
   type ControlPlane,
@@ -158,6 +158,14 @@ describe('one control plane for many tests', () => {
     await expect(jane.list(configMaps, { namespace: 'default' })).rejects.toThrow(
       'configmaps is forbidden: User "jane" cannot list resource "configmaps" in API group "" in the namespace "default"',
     );
+  });
+
+  test('so has one with a kubeconfig of their own', async () => {
+    const config = new KubeConfig();
+    config.loadFromString(await plane.kubeconfigOf('jane', ['system:masters']));
+    const reviews = config.makeApiClient(AuthenticationV1Api);
+    const { status } = await reviews.createSelfSubjectReview({ body: {} });
+    expect(status?.userInfo).toMatchObject({ username: 'jane', groups: ['system:masters', 'system:authenticated'] });
   });
 
   test('client libraries reach it over HTTPS, and kubectl by a private file', async () => {

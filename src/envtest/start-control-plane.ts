@@ -111,6 +111,7 @@ function controlPlane({ api, context, controllers, running, run }: Parts): Contr
       return api.adminKubeconfig();
     },
     kubeconfigFile,
+    kubeconfigOf: api.kubeconfigOf,
     client,
     clientOf: (user) => createClient(frozen(api.transport({ groups: ['system:authenticated'], ...user }))),
     context,

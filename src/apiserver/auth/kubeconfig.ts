@@ -8,12 +8,14 @@ export interface KubeconfigOptions {
   keyPem: string;
   /** The name of cluster and context; 'homeport' unless told otherwise. */
   name?: string;
+  /** The name of the user; that of the cluster with '-admin' unless told otherwise. */
+  user?: string;
 }
 
 /** A kubeconfig with everything embedded, as YAML. */
 export function kubeconfigText(options: KubeconfigOptions): string {
   const name = options.name ?? 'homeport';
-  const user = `${name}-admin`;
+  const user = options.user ?? `${name}-admin`;
   const base64 = (pem: string) => Buffer.from(pem).toString('base64');
   const config = {
     apiVersion: 'v1',

@@ -83,6 +83,26 @@ export async function openPki(options: PkiOptions): Promise<Pki> {
   };
 }
 
+/** A new client certificate of the authority for a user and their groups, valid for a year, with its key. */
+export async function issueClientCredentials(
+  pki: Pki,
+  commonName: string,
+  organizations: readonly string[],
+): Promise<Credentials> {
+  const { signCertificate } = await import('./certificate.ts');
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const now = Date.now();
+  const certPem = await signCertificate({
+    subject: { commonName, organizations },
+    usage: 'client',
+    key: privateKey,
+    issuer: { certPem: pki.caPem, key: pki.caKey },
+    notBefore: now - CLOCK_SKEW,
+    notAfter: now + LEAF_LIFETIME,
+  });
+  return { certPem, keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
+}
+
 interface Authority {
   certPem: string;
   key: KeyObject;
