@@ -3,6 +3,7 @@ import type { Authorizer } from '../contracts.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Steps } from '../rest/steps.ts';
 import type { Store } from '../store/store.ts';
+import { deviceAdminAccess } from './admin-access.ts';
 import { certificatePlugins } from './certificates.ts';
 import { defaultIngressClass, defaultStorageClass } from './default-class.ts';
 import { limitRanger } from './limit-ranger.ts';
@@ -50,6 +51,7 @@ function orderedPlugins(store: Store, options: AdmissionOptions): readonly Admis
     storageObjectInUseProtection,
     persistentVolumeClaimResize(store),
     runtimeClass(store),
+    deviceAdminAccess(store),
     ...certificatePlugins(options.authorizer),
     defaultIngressClass(store),
   ];

@@ -15,6 +15,7 @@ import {
 import { invalidAll } from '../checks.ts';
 import { objectAt, objectsAt, textAt, textsAt } from '../fields.ts';
 import { immutableFieldErrors } from '../immutable.ts';
+import { parseCidr } from '../networking/ip-values.ts';
 import { nodeSelectorErrors } from '../node-selector-errors.ts';
 import { driverNameErrors } from '../storage/csi.ts';
 import { referenceErrors, referencesErrors } from './checks.ts';
@@ -26,6 +27,7 @@ const maxConditions = 8;
 const maxData = 10 * 1024;
 const maxInterface = 256;
 const maxHardware = 128;
+const NO_ADDRESS = 'must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)';
 const maxIps = 16;
 const sources = ['FromClaim', 'FromClass'];
 const maxPool = 253;
@@ -106,18 +108,14 @@ function deviceErrors(claim: KubeObject): StatusCause[] {
   const errors = devices.flatMap((device, index) => oneDeviceErrors(device, `status.devices[${index}]`, allocated));
   devices.forEach((device, index) => {
     const id = idOf(device);
-    if (seen.has(id)) errors.push(duplicateValue(`status.devices[${index}].deviceID`, printedId(device)));
+    if (seen.has(id)) errors.push(duplicateValue(`status.devices[${index}].deviceID`, printedId));
     seen.add(id);
   });
   return errors;
 }
 
-const printedId = (device: Fields): Fields => ({
-  Driver: textAt(device, 'driver'),
-  Pool: textAt(device, 'pool'),
-  Device: textAt(device, 'device'),
-  ShareID: textAt(device, 'shareID'),
-});
+/** How upstream prints the id of a device, whatever it is. */
+const printedId: Fields = { Driver: {}, Pool: {}, Device: {}, ShareID: {} };
 
 function oneDeviceErrors(device: Fields, path: string, allocated: ReadonlySet<string>): StatusCause[] {
   const conditions = objectsAt(device, 'conditions');
@@ -128,7 +126,7 @@ function oneDeviceErrors(device: Fields, path: string, allocated: ReadonlySet<st
     ...invalidAll(`${path}.device`, name, dnsLabelErrors(name)),
   ];
   if (!allocated.has(idOf(device))) {
-    errors.push(invalidValue(path, printedId(device), 'must be an allocated device in the claim'));
+    errors.push(invalidValue(path, printedId, 'must be an allocated device in the claim'));
   }
   if (conditions.length > maxConditions) {
     errors.push(tooMany(`${path}.conditions`, conditions.length, maxConditions));
@@ -144,6 +142,9 @@ function networkErrors(data: Fields | undefined, path: string): StatusCause[] {
     errors.push(tooLong(`${path}.hardwareAddress`, maxHardware));
   const ips = textsAt(data, 'ips');
   if (ips.length > maxIps) errors.push(tooMany(`${path}.ips`, ips.length, maxIps));
+  ips.forEach((ip, index) => {
+    if (!parseCidr(ip)) errors.push(invalidValue(`${path}.ips[${index}]`, ip, NO_ADDRESS));
+  });
   return errors;
 }
 

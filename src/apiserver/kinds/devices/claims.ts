@@ -2,7 +2,9 @@ import {
   dnsLabelErrors,
   dnsSubdomainErrors,
   duplicateValue,
+  equalJson,
   type Fields,
+  forbiddenValue,
   invalidValue,
   type KubeObject,
   requiredValue,
@@ -13,7 +15,7 @@ import {
 import type { KindStrategy } from '../../contracts.ts';
 import { invalidAll, labelErrors } from '../checks.ts';
 import { ensureObject, mapAt, numberAt, objectAt, objectsAt, setDefault, textAt, textsAt } from '../fields.ts';
-import { immutableFieldErrors } from '../immutable.ts';
+import { internalForm, type Shape } from '../internal-form.ts';
 import { deviceTolerationErrors, fullyQualifiedNameErrors, maxRequests, referencesErrors } from './checks.ts';
 import { claimStatusErrors, dropDeallocated } from './claim-status.ts';
 import { configurationErrors, selectorsErrors } from './class.ts';
@@ -22,6 +24,35 @@ const maxAlternatives = 8;
 const maxConstraints = 32;
 const maxConfigs = 32;
 const modes = ['All', 'ExactCount'];
+const specShape: Shape = {
+  Devices: [
+    'devices',
+    {
+      Requests: [
+        'requests',
+        {
+          Name: 'name=""',
+          Exactly: [
+            'exactly',
+            {
+              DeviceClassName: 'deviceClassName=""',
+              Selectors: ['selectors', { CEL: ['cel', { Expression: 'expression=""' }] }],
+              AllocationMode: 'allocationMode=""',
+              Count: 'count=0',
+              AdminAccess: 'adminAccess',
+              Tolerations: 'tolerations',
+              Capacity: 'capacity',
+            },
+          ],
+          FirstAvailable: 'firstAvailable',
+        },
+      ],
+      Constraints: 'constraints',
+      Config: 'config',
+    },
+  ],
+};
+const templateShape: Shape = { Spec: ['spec', specShape] };
 
 export const resourceClaimStrategy: KindStrategy = {
   keepsMetadataOnStatus: true,
@@ -38,7 +69,7 @@ export const resourceClaimStrategy: KindStrategy = {
   validate({ spec }, old) {
     const errors = claimErrors(spec ?? {}, 'spec');
     if (!old) return errors;
-    return [...errors, ...specChangeErrors(spec, old), ...errors];
+    return [...errors, ...specChangeErrors(spec, old, specShape), ...errors];
   },
   subresources: {
     status: {
@@ -60,14 +91,18 @@ export const resourceClaimTemplateStrategy: KindStrategy = {
     const metadata = objectAt(spec, 'metadata');
     const errors = [
       ...labelErrors(mapAt(metadata, 'labels'), 'spec.metadata.labels'),
+      ...Object.keys(metadata ?? {})
+        .filter((key) => key !== 'labels' && key !== 'annotations')
+        .map((key) => forbiddenValue(`spec.metadata.${key}`, 'cannot be set')),
       ...claimErrors(objectAt(spec, 'spec') ?? {}, 'spec.spec'),
     ];
-    return old ? [...specChangeErrors(spec, old), ...errors] : errors;
+    return old ? [...specChangeErrors(spec, old, templateShape), ...errors] : errors;
   },
 };
 
-function specChangeErrors(spec: Fields | undefined, old: KubeObject): StatusCause[] {
-  return immutableFieldErrors({ spec }, { spec: old.spec }, 'spec');
+function specChangeErrors(spec: Fields = {}, old: KubeObject, shape: Shape): StatusCause[] {
+  if (equalJson(spec, old.spec ?? {})) return [];
+  return [invalidValue('spec', internalForm(spec, shape), 'field is immutable')];
 }
 
 function requestsOf(spec: Fields | undefined): Fields[] {

@@ -61,7 +61,7 @@ function expressionErrors(expression: string, path: string): StatusCause[] {
     return [];
   } catch (error) {
     if (!(error instanceof CelError)) throw error;
-    return [invalidValue(path, expression, `compilation failed: ${error.message}`)];
+    return [invalidValue(path, expression, `compilation failed: ${error.report}`)];
   }
 }
 

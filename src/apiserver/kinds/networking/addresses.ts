@@ -1,5 +1,6 @@
 import {
   dnsSubdomainErrors,
+  equalJson,
   type Fields,
   invalidValue,
   type KubeObject,
@@ -9,9 +10,16 @@ import {
 import type { KindStrategy } from '../../contracts.ts';
 import { invalidAll } from '../checks.ts';
 import { objectAt, textAt, textsAt } from '../fields.ts';
-import { immutableFieldErrors } from '../immutable.ts';
+import { internalForm, type Shape } from '../internal-form.ts';
 import { pathSegmentErrors } from '../path-segment.ts';
 import { cidrErrors, parseCidr, strictAddressErrors } from './ip-values.ts';
+
+const parentShape: Shape = {
+  Group: 'group=""',
+  Resource: 'resource=""',
+  Namespace: 'namespace=""',
+  Name: 'name=""',
+};
 
 export const ipAddressStrategy: KindStrategy = {
   nameErrors: strictAddressErrors,
@@ -34,7 +42,9 @@ function parentErrors(parent: Fields | undefined, path: string): StatusCause[] {
 }
 
 function parentChangeErrors(spec: Fields | undefined, old: KubeObject): StatusCause[] {
-  return immutableFieldErrors(spec, old.spec, 'parentRef', 'spec.parentRef');
+  const [parent, before] = [objectAt(spec, 'parentRef') ?? {}, objectAt(old.spec, 'parentRef') ?? {}];
+  if (equalJson(parent, before)) return [];
+  return [invalidValue('spec.parentRef', internalForm(parent, parentShape), 'field is immutable')];
 }
 
 export const serviceCidrStrategy: KindStrategy = {
