@@ -13,6 +13,20 @@ export interface LogRecord {
   bytes: Buffer | undefined;
 }
 
+/** How far the revision line reaches, and where what is retained of it begins. */
+export interface Line {
+  revision: number;
+  floor: number;
+}
+
+/** What a check found. */
+export interface Checked {
+  /** Records that were read. */
+  records: number;
+  /** Objects that exist. */
+  objects: number;
+}
+
 /** Which keys there are, and how many records each has sealed: objects and their retained history. */
 export interface SecretsStatus {
   keys: { id: string; created?: string; newest: boolean; records: number }[];

@@ -1,20 +1,7 @@
 import type { Database } from 'lmdb';
+import type { Checked, Line } from './backend.ts';
 import { FLOOR_KEY, FORMAT_KEY, logKey, objectKey, READABLE, REVISION_KEY, revisionOfLogKey } from './layout.ts';
 import { DamagedRecord, readRecord } from './record.ts';
-
-/** How far the revision line reaches, and where what is retained of it begins. */
-export interface Line {
-  revision: number;
-  floor: number;
-}
-
-/** What a check found. */
-export interface Checked {
-  /** Records that were read. */
-  records: number;
-  /** Objects that exist. */
-  objects: number;
-}
 
 type Db = Database<Buffer, string>;
 

@@ -1,7 +1,7 @@
 import { mkdirSync, statfsSync } from 'node:fs';
 import { open, type RootDatabase } from 'lmdb';
 import { ApiError } from '../../machinery/index.ts';
-import type { Backend, LogRecord, SecretKeeping } from './backend.ts';
+import type { Backend, Line, LogRecord, SecretKeeping } from './backend.ts';
 import { createCipher } from './cipher.ts';
 import { checkDatabaseFile } from './database-file.ts';
 import {
@@ -14,7 +14,7 @@ import {
   REVISION_KEY,
   revisionOfLogKey,
 } from './layout.ts';
-import { checkNewest, type Line } from './line.ts';
+import { checkNewest } from './line.ts';
 import { createQuota, spaceExceeded } from './quota.ts';
 import { decodeRecord, encodeRecord, readRecord } from './record.ts';
 import { keepSecrets } from './rotation.ts';

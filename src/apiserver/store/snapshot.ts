@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RangeOptions, RootDatabase } from 'lmdb';
 import { readIfPresent, syncFolder, writePrivateFile } from '../auth/private-file.ts';
+import type { Checked, Line } from './backend.ts';
 import {
   DATABASE_FILE,
   FLOOR_KEY,
@@ -13,7 +14,7 @@ import {
   REVISION_KEY,
   revisionOfLogKey,
 } from './layout.ts';
-import { type Checked, checkEverything, type Line, readLine } from './line.ts';
+import { checkEverything, readLine } from './line.ts';
 import { lmdbBackend, openDatabase } from './lmdb.ts';
 import { readRecord } from './record.ts';
 import { unitedKeys } from './secret-keys.ts';

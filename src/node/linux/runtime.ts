@@ -1,3 +1,4 @@
+import { createSecureContext } from 'node:tls';
 import type { Logger } from 'pino';
 import { removeTree } from '../remove-tree.ts';
 import type { Runtime, Sandbox } from '../runtime.ts';
@@ -24,6 +25,9 @@ export async function startLinuxRuntime(options: {
   log: Logger;
 }): Promise<LinuxRuntime> {
   const { network, log } = options;
+  // Node reads the authorities of NODE_EXTRA_CA_CERTS in a thread, from a file that a process started meanwhile would
+  // inherit. This waits for it; the server's certificate needs them read, too.
+  createSecureContext();
   const state = await openState(options.dataDir);
   const cgroups = await openCgroups(state.instance, state.others);
   await state.record(cgroups.folders);
