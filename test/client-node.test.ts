@@ -1,4 +1,4 @@
-// The API as @kubernetes/client-node uses it: everything over JSON and WebSockets, and an informer that outlives the server.
+// The API as @kubernetes/client-node uses it: everything over JSON and WebSockets.
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,6 @@ import {
   Exec,
   KubeConfig,
   Log,
-  makeInformer,
   PatchStrategy,
   PortForward,
   setHeaderOptions,
@@ -144,25 +143,3 @@ async function throughPort(pod: string, port: number, request: string): Promise<
   if (typeof socket !== 'function') socket.close();
   return answer;
 }
-
-test('an informer goes on through a restart of the server', async () => {
-  const informer = makeInformer(config, `/api/v1/namespaces/${namespace}/configmaps`, () =>
-    core.listNamespacedConfigMap({ namespace }),
-  );
-  // The library leaves it to its user to start again after an error.
-  const again = () => void eventually('a start', () => informer.start().then(() => true));
-  informer.on('error', again);
-  await informer.start();
-  await core.createNamespacedConfigMap({ namespace, body: configMap('before') });
-  await eventually('the first', async () => informer.get('before', namespace));
-
-  const { port } = new URL(homeport.status.api);
-  await homeport.stop();
-  homeport = await startHomeport(['--runtime', 'linux', '--secure-port', port], dataDir);
-  await core.deleteNamespacedConfigMap({ namespace, name: 'before' });
-  await core.createNamespacedConfigMap({ namespace, body: configMap('after') });
-  await eventually('the second', async () => informer.get('after', namespace));
-  await eventually('the first gone', async () => informer.get('before', namespace) === undefined);
-  informer.off('error', again);
-  await informer.stop();
-});
