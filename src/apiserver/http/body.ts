@@ -28,7 +28,10 @@ export function readBody(request: IncomingMessage): Promise<Buffer> {
     });
     request.on('end', () => resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, size)));
     request.on('error', reject);
-    request.on('close', () => reject(new Error('the client hung up in the middle of its request')));
+    // Every request closes: only for one that ends too early is there an error to make.
+    request.on('close', () => {
+      if (!request.complete) reject(new Error('the client hung up in the middle of its request'));
+    });
   });
 }
 

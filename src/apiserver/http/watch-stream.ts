@@ -6,7 +6,6 @@ import { bookmarkObject } from '../rest/envelope.ts';
 import type { Outcome } from '../rest/request.ts';
 import type { Entry } from '../store/entry.ts';
 import { joined } from './blocks.ts';
-import { drained } from './drained.ts';
 import type { Negotiated } from './negotiate.ts';
 import { createPace } from './pace.ts';
 import { PROTOBUF_WATCH, protobufEntry, protobufEvent, protobufOf } from './protobuf.ts';
@@ -78,7 +77,7 @@ const soon = createPace();
 
 interface Batch {
   frames: readonly Buffer[];
-  bytes: Buffer;
+  chunk: Buffer;
 }
 
 /** The batches that were put together last, by their first frame. */
@@ -87,20 +86,45 @@ const MAX_BATCHES = 16;
 /** Larger ones, in bytes, are not kept. */
 const MAX_BATCH_SIZE = 1024 * 1024;
 
-/** Frames as one buffer. Watchers of the same objects are told of the same changes one after another: they share it. */
-function batchOf(frames: readonly Buffer[]): Buffer {
+/**
+ * Frames as one chunk of an answer (RFC 9112, 7.1). Watchers of the same objects are told of the same changes one after
+ * another: they share it, and to each of them it is a single write.
+ */
+function chunkOf(frames: readonly Buffer[]): Buffer {
   const [first] = frames;
-  if (first && frames.length === 1) return first;
   const known = first && batches.get(first);
   if (known?.frames.length === frames.length && known.frames.every((frame, index) => frame === frames[index])) {
-    return known.bytes;
+    return known.chunk;
   }
-  const bytes = Buffer.concat(frames);
-  if (first && bytes.length <= MAX_BATCH_SIZE) {
+  const size = frames.reduce((sum, frame) => sum + frame.length, 0);
+  const chunk = joined([`${size.toString(16)}\r\n`, ...frames, '\r\n']);
+  if (first && chunk.length <= MAX_BATCH_SIZE) {
     if (batches.size >= MAX_BATCHES) batches.clear();
-    batches.set(first, { frames, bytes });
+    batches.set(first, { frames, chunk });
   }
-  return bytes;
+  return chunk;
+}
+
+/** Writes frames to an answer whose head is out. A client of HTTP/1.0 knows no chunks. */
+function frameWriter(response: ServerResponse): { write(frames: readonly Buffer[]): void; end(): void } {
+  const { chunkedEncoding } = response;
+  // The chunks are made here, once for all watchers, and not by each answer for itself.
+  response.chunkedEncoding = false;
+  return {
+    write: (frames) => void response.write(chunkedEncoding ? chunkOf(frames) : Buffer.concat(frames)),
+    end: () => void response.end(chunkedEncoding ? '0\r\n\r\n' : undefined),
+  };
+}
+
+/** Resolves when the client has taken what was written, or the watch is over: each of them wakes. */
+async function taken(response: ServerResponse, over: AbortSignal, woken: () => Promise<void>): Promise<void> {
+  while (response.writableNeedDrain && !over.aborted) await woken();
+}
+
+function errorFrame(error: ApiError, protobuf: boolean): Buffer {
+  const status = error.toStatus();
+  if (protobuf) return protobufEvent('ERROR', protobufOf(status));
+  return Buffer.from(`{"type":"ERROR","object":${JSON.stringify(status)}}\n`);
 }
 
 /**
@@ -142,13 +166,20 @@ export async function streamWatch(
   const protobuf = negotiated.format === 'protobuf';
   response.writeHead(200, { 'content-type': protobuf ? PROTOBUF_WATCH : 'application/json' });
   response.flushHeaders();
+  const writer = frameWriter(response);
+  const woken = (): Promise<void> =>
+    new Promise((resolve) => {
+      wake = resolve;
+    });
+  response.on('drain', ready);
   try {
     while (!over.signal.aborted) {
       const items = watch.pull(BATCH);
       if (registration.prepare) await registration.prepare(entriesOf(items));
       if (bookmarkDue && !watch.behind) items.push(watch.bookmark());
       if (!watch.behind) bookmarkDue = false;
-      if (items.length > 0 && !response.write(batchOf(items.map(frameOf)))) await drained(response, over.signal);
+      if (items.length > 0) writer.write(items.map(frameOf));
+      await taken(response, over.signal, woken);
       if (over.signal.aborted) break;
       if (watch.behind) {
         // Lets other watchers and requests have their turn.
@@ -156,22 +187,18 @@ export async function streamWatch(
         continue;
       }
       if (retired?.aborted) break;
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
+      await woken();
     }
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    const status = error.toStatus();
-    const line = `{"type":"ERROR","object":${JSON.stringify(status)}}\n`;
-    response.write(protobuf ? protobufEvent('ERROR', protobufOf(status)) : line);
+    writer.write([errorFrame(error, protobuf)]);
   } finally {
     clearTimeout(timeout);
     clearInterval(bookmarks);
     stopped.removeEventListener('abort', end);
     retired?.removeEventListener('abort', finish);
     watch.close();
-    response.end();
+    writer.end();
     // A client that reads nothing any more would hold its connection, and what is on its way, for ever.
     if (response.writableNeedDrain) setTimeout(() => response.destroy(), PARTING).unref();
   }

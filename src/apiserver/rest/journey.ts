@@ -261,7 +261,7 @@ function own(
   const managed =
     applied ??
     trackUpdate({
-      old: old ?? nothingOf(registration),
+      old,
       // The first status is the server's.
       updated: !old && hasStatus(registration) ? (withoutStatus as KubeObject) : sent,
       released,
@@ -273,19 +273,6 @@ function own(
     });
   if (managed === undefined || managed.length === 0) delete metadata.managedFields;
   else metadata.managedFields = managed;
-}
-
-const nothings = new WeakMap<Registration, KubeObject>();
-
-/** What an object is before anybody has set anything: structs that are always there belong to nobody. */
-function nothingOf(registration: Registration): KubeObject {
-  let nothing = nothings.get(registration);
-  if (!nothing) {
-    const empty = { apiVersion: registration.apiVersion, kind: registration.served.kind, metadata: { name: '' } };
-    nothing = registration.custom ? empty : conform(registration, empty).object;
-    nothings.set(registration, nothing);
-  }
-  return nothing;
 }
 
 /** True when nothing but the times in managedFields differs. */

@@ -103,6 +103,8 @@ export function lmdbBackend(folder: string, quota = USUAL_QUOTA): Backend & { se
   const db = openDatabase(folder);
   let { revision, floor } = checkedLine(db, folder);
   const space = createQuota(db, quota);
+  /** Whether the file says that it is of our format: the first commit does that. */
+  let marked = false;
 
   const read = (at: number): LogRecord | undefined => {
     const value = db.get(logKey(at));
@@ -137,9 +139,10 @@ export function lmdbBackend(folder: string, quota = USUAL_QUOTA): Backend & { se
           ? db.put(objectKey(record.path), Buffer.from(String(record.revision)))
           : db.remove(objectKey(record.path)),
       ]),
-      db.put(FORMAT_KEY, Buffer.from(String(FORMAT))),
+      ...(marked ? [] : [db.put(FORMAT_KEY, Buffer.from(String(FORMAT)))]),
       db.put(REVISION_KEY, Buffer.from(String(last.revision))),
     ]);
+    marked = true;
     revision = last.revision;
     space.wrote(batch.reduce((sum, { bytes }) => sum + (bytes?.length ?? 0), 0));
   }

@@ -4,7 +4,7 @@ import type { ChangeEvent } from '../cache/ring.ts';
 import type { GroupResource } from '../contracts.ts';
 import type { Backend, LogRecord } from './backend.ts';
 import { Entry } from './entry.ts';
-import { objectPath, resourcePrefix } from './path.ts';
+import { objectPath } from './path.ts';
 import { spaceExceeded } from './quota.ts';
 
 export interface Key {
@@ -65,13 +65,23 @@ function grows({ bytes, object }: Entry, current: Entry | undefined): boolean {
   );
 }
 
+/** One resource as the store holds it. */
+interface Held {
+  readonly cache: ResourceCache;
+  /** The newest change of each object that is queued or being committed, by 'namespace/name'. */
+  readonly pending: Map<string, ChangeEvent>;
+}
+
 interface Pending {
-  cache: ResourceCache;
+  held: Held;
+  key: string;
   record: LogRecord;
   event: ChangeEvent;
   done: (entry: Entry) => void;
   failed: (error: unknown) => void;
 }
+
+const keyOf = ({ namespace, name }: Key): string => `${namespace}/${name}`;
 
 /**
  * The one writer. Decisions are made in order against pending state, so they never conflict with one another; what
@@ -79,9 +89,8 @@ interface Pending {
  * to the watch caches in the order of their revisions, then the writers get their answers.
  */
 export function createStore(backend: Backend): Store {
-  const caches = new Map<string, ResourceCache>();
-  /** The newest change of each object that is queued or being committed. */
-  const pending = new Map<string, ChangeEvent>();
+  /** By group, then by resource: found without putting a name together. */
+  const groups = new Map<string, Map<string, Held>>();
   let queue: Pending[] = [];
   let committed = backend.revision;
   let assigned = committed;
@@ -89,20 +98,29 @@ export function createStore(backend: Backend): Store {
   let closed = false;
   let failure: string | undefined;
 
-  const cacheOf = (resource: GroupResource): ResourceCache => {
-    const id = resourcePrefix(resource);
-    let cache = caches.get(id);
-    if (!cache) {
-      cache = createResourceCache({ group: resource.group, resource: resource.resource }, backend);
-      caches.set(id, cache);
+  function heldOf({ group, resource }: GroupResource): Held {
+    let resources = groups.get(group);
+    if (!resources) {
+      resources = new Map();
+      groups.set(group, resources);
     }
-    return cache;
-  };
+    let held = resources.get(resource);
+    if (!held) {
+      held = { cache: createResourceCache({ group, resource }, backend), pending: new Map() };
+      resources.set(resource, held);
+    }
+    return held;
+  }
+
+  function* heldResources(): Iterable<Held> {
+    for (const resources of groups.values()) yield* resources.values();
+  }
 
   const latest = (resource: GroupResource, key: Key): Entry | undefined => {
-    const waiting = pending.get(objectPath(resource, key));
+    const { cache, pending } = heldOf(resource);
+    const waiting = pending.size > 0 ? pending.get(keyOf(key)) : undefined;
     if (waiting) return waiting.type === 'DELETED' ? undefined : waiting.entry;
-    return cacheOf(resource).entries.get(key.namespace, key.name);
+    return cache.entries.get(key.namespace, key.name);
   };
 
   function eventFor(decision: Exclude<Decision, { keep: Entry }>, current: Entry | undefined): ChangeEvent {
@@ -120,13 +138,16 @@ export function createStore(backend: Backend): Store {
     return { type: 'DELETED', revision, entry, previous: current, frames: undefined };
   }
 
-  function enqueue(cache: ResourceCache, path: string, event: ChangeEvent): Promise<Entry> {
+  function enqueue(resource: GroupResource, objectKey: Key, event: ChangeEvent): Promise<Entry> {
+    const held = heldOf(resource);
+    const key = keyOf(objectKey);
     assigned = event.revision;
-    pending.set(path, event);
+    held.pending.set(key, event);
     const bytes = event.type === 'DELETED' ? undefined : event.entry.bytes;
+    const path = objectPath(resource, objectKey);
     const record = { revision: event.revision, previous: event.previous?.revision ?? 0, path, bytes };
     const { promise, resolve, reject } = Promise.withResolvers<Entry>();
-    queue.push({ cache, record, event, done: resolve, failed: reject });
+    queue.push({ held, key, record, event, done: resolve, failed: reject });
     running ??= run();
     return promise;
   }
@@ -173,9 +194,10 @@ export function createStore(backend: Backend): Store {
 
   function publish(batch: readonly Pending[]): void {
     const touched = new Set<ResourceCache>();
-    for (const { cache, record, event } of batch) {
+    for (const { held, key, event } of batch) {
+      const { cache, pending } = held;
       committed = event.revision;
-      if (pending.get(record.path) === event) pending.delete(record.path);
+      if (pending.get(key) === event) pending.delete(key);
       cache.publish(event);
       touched.add(cache);
     }
@@ -188,7 +210,7 @@ export function createStore(backend: Backend): Store {
     const failed = [...inFlight, ...queue];
     inFlight = [];
     queue = [];
-    pending.clear();
+    for (const { pending } of heldResources()) pending.clear();
     assigned = committed;
     for (const write of failed) write.failed(error);
   }
@@ -207,15 +229,17 @@ export function createStore(backend: Backend): Store {
     get failure() {
       return failure;
     },
-    cache: cacheOf,
-    loaded: () => caches.values(),
+    cache: (resource) => heldOf(resource).cache,
+    *loaded() {
+      for (const { cache } of heldResources()) yield cache;
+    },
     latest,
     async write(resource, key, decide) {
       if (closed) throw new Error('the store is closed');
       const current = latest(resource, key);
       const decision = decide(current);
       if ('keep' in decision) return settled(decision.keep);
-      return enqueue(cacheOf(resource), objectPath(resource, key), eventFor(decision, current));
+      return enqueue(resource, key, eventFor(decision, current));
     },
     preview(resource, key, decide) {
       const current = latest(resource, key);
@@ -225,7 +249,7 @@ export function createStore(backend: Backend): Store {
       return decision.last ? Entry.fromObject(decision.last, current?.revision ?? 0) : (current as Entry);
     },
     async compact(floor) {
-      for (const cache of caches.values()) cache.ring.forget(floor);
+      for (const { cache } of heldResources()) cache.ring.forget(floor);
       await backend.compact(floor);
     },
     async close() {

@@ -45,16 +45,19 @@ const EXCLUDED = new Set([
   'authorization.k8s.io/subjectaccessreviews',
 ]);
 
+/** What most requests ask for. */
+const NONE = { invocations: [], misconfigured: [] };
+
 /** Every evaluation that a request asks for, in order, and what keeps others from being made. */
 export function invocationsFor<Compiled>(
   dependencies: PolicyDependencies,
   index: MatchIndex<Policy<Compiled>>,
   request: AdmissionRequest,
-): { invocations: Invocation<Compiled>[]; misconfigured: Misconfiguration[] } {
+): { invocations: readonly Invocation<Compiled>[]; misconfigured: readonly Misconfiguration[] } {
+  const candidates = index.candidates(request);
+  if (candidates.length === 0 || isExcluded(request)) return NONE;
   const invocations: Invocation<Compiled>[] = [];
   const misconfigured: Misconfiguration[] = [];
-  const candidates = index.candidates(request);
-  if (candidates.length === 0 || isExcluded(request)) return { invocations, misconfigured };
   const attempt = (policy: Policy<Compiled>, binding: Binding | undefined, action: () => void): void => {
     try {
       action();

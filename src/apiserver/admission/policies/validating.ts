@@ -74,6 +74,7 @@ export function createValidatingPolicies(dependencies: PolicyDependencies): Admi
     name: 'ValidatingAdmissionPolicy',
     validate(request) {
       const { invocations, misconfigured } = invocationsFor(dependencies, index, request);
+      if (invocations.length === 0 && misconfigured.length === 0) return;
       const denied: Failure[] = misconfigured
         .filter(({ policy }) => !policy.ignoreFailure)
         .map(({ policy, binding, message }) => ({ policy, binding: binding?.name, message, reason: 'Invalid' }));
