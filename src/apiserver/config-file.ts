@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parseDocument } from 'yaml';
-import { ApiError, isFields, type KubeObject, type Schema, type StatusCause } from '../machinery/index.ts';
+import { ApiError, isFields, type KubeObject, type Schema, type StatusCause, yaml } from '../machinery/index.ts';
 import { decodeTyped } from './rest/typed.ts';
 
 /** One of the formats that kube-apiserver takes its own configuration in. */
@@ -31,7 +30,7 @@ export function listOf(items: Schema): Schema {
  * field that the format does not know: in a file that says who may do what, a typing error must not pass.
  */
 export function readConfigFile(file: string, format: ConfigFormat): KubeObject {
-  const document = parseDocument(readText(file));
+  const document = yaml().parseDocument(readText(file));
   const [problem] = document.errors;
   if (problem) throw new Error(`${file} is not YAML: ${problem.message.split('\n', 1)[0]?.replace(/:$/, '')}`);
   return asConfig(document.toJS({ maxAliasCount: 100 }), format, file);

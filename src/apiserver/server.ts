@@ -13,8 +13,7 @@ import { createAuthenticator } from './auth/authenticate.ts';
 import { createAuthorizer } from './auth/authorize.ts';
 import type { Authority } from './auth/certificate-requests.ts';
 import { kubeconfigText } from './auth/kubeconfig.ts';
-import { readAuthentication } from './auth/oidc/configuration.ts';
-import { createOidc } from './auth/oidc/oidc.ts';
+import { openOidc } from './auth/oidc/open.ts';
 import { issueClientCredentials, openPki, type Pki } from './auth/pki.ts';
 import { createServiceAccountTokens, SERVICE_ACCOUNT_ISSUER, tokenOptions } from './auth/service-account-tokens.ts';
 import { createVirtualHandlers } from './auth/virtual-handlers.ts';
@@ -64,7 +63,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     ? readAdmissionConfiguration(admissionControlConfigFile)
     : NO_POD_SECURITY;
 
-  const authentication = readAuthentication(options, options.serviceAccountIssuer ?? [SERVICE_ACCOUNT_ISSUER]);
+  const { oidc, anonymous } = await openOidc(options, options.serviceAccountIssuer ?? [SERVICE_ACCOUNT_ISSUER], log);
   const pki = await pkiFor(options.dataDir, range.first, address);
   const audit = await openAudit(options, log);
   const backend = options.dataDir ? databaseIn(options.dataDir, options.quotaBackendBytes) : memoryBackend();
@@ -76,13 +75,12 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const authority = `${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
   const url = `https://${authority}`;
 
-  const tokens = await createServiceAccountTokens({
+  const tokens = createServiceAccountTokens({
     ...{ keyPem: pki.serviceAccountKeyPem, serverUrl: url, reader },
     ...tokenOptions(options),
   });
-  const { jwt, anonymous } = authentication;
   const authenticator = createAuthenticator({
-    ...{ tokens, oidc: createOidc(jwt, log), ...(tokenFile === undefined ? {} : { tokenFile }) },
+    ...{ tokens, ...(oidc ? { oidc } : {}), ...(tokenFile === undefined ? {} : { tokenFile }) },
     anonymous: anonymous ?? (() => allowsAnonymous(options)),
   });
   const access = createAccess(authenticator, authorizer);

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { parseDocument } from 'yaml';
+import { yaml } from '../machinery/index.ts';
 import { meaningOf } from './explain.ts';
 
 /** What differs from the defaults: the spec of a homeport.dev/v1alpha1 Configuration, and the flags of `homeport up`. */
@@ -272,7 +272,7 @@ function checkedList(given: unknown, where: string): string[] {
 }
 
 function readFile(file: string): Record<string, unknown> {
-  const document = parseDocument(readText(file));
+  const document = yaml().parseDocument(readText(file));
   const [problem] = document.errors;
   // The first line says what and where; those below draw it.
   if (problem) throw new Error(`${file} is not YAML: ${problem.message.split('\n', 1)[0]?.replace(/:$/, '')}`);

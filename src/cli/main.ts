@@ -1,4 +1,19 @@
 #!/usr/bin/env node
-import { run } from './program.ts';
+import { registerHooks } from 'node:module';
 
+const source = new URL('..', import.meta.url).href;
+
+// Our own files name each other exactly: Node need not look each of 500 up on the disk for links, extensions and a
+// package.json in every folder above it, which is a quarter of the time that loading them takes.
+registerHooks({
+  resolve(specifier, context, next) {
+    const { parentURL } = context;
+    if (!parentURL?.startsWith(source) || !specifier.startsWith('.') || !specifier.endsWith('.ts')) {
+      return next(specifier, context);
+    }
+    return { url: new URL(specifier, parentURL).href, format: 'module-typescript', shortCircuit: true };
+  },
+});
+
+const { run } = await import('./program.ts');
 await run(process.argv);

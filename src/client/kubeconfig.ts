@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { parse } from 'yaml';
+import { yaml } from '../machinery/index.ts';
 import type { HttpTransportConfig } from './http-transport.ts';
 
 /** What a kubeconfig's context says: how to reach the server, and the namespace to use when none is named. */
@@ -53,7 +53,7 @@ type Fail = (what: string) => never;
 function parseConfig(text: string, fail: Fail): Section {
   let config: unknown;
   try {
-    config = parse(text, { maxAliasCount: 0 });
+    config = yaml().parse(text, { maxAliasCount: 0 });
   } catch (error) {
     return fail(`is not YAML: ${String(error)}`);
   }

@@ -117,3 +117,4 @@ export {
   written,
 } from './types/wire-writer.ts';
 export { isZero, zeroObject, zeroValuesOf } from './types/zero-values.ts';
+export { yaml } from './yaml.ts';

@@ -3,9 +3,7 @@ import { TLSSocket } from 'node:tls';
 import { ApiError } from '../../machinery/index.ts';
 import type { RequestInfo, UserInfo } from '../contracts.ts';
 import type { AuditOptions, ServerLog } from '../options.ts';
-import { openLogFile } from './log-file.ts';
-import { DEFAULT_POLICY, readAuditPolicy } from './policy.ts';
-import { startTrail, type Trail } from './trail.ts';
+import type { Trail } from './trail.ts';
 
 /** The audit log: who asked for what, and what came of it. */
 export interface Audit {
@@ -29,6 +27,10 @@ export async function openAudit(options: AuditOptions, log: ServerLog): Promise<
     if (auditPolicyFile === undefined) return undefined;
     throw new Error(`--audit-policy-file ${auditPolicyFile}: say where the log goes with --audit-log-path`);
   }
+  // Loaded where an audit log is wanted.
+  const { openLogFile } = await import('./log-file.ts');
+  const { DEFAULT_POLICY, readAuditPolicy } = await import('./policy.ts');
+  const { startTrail } = await import('./trail.ts');
   const policy = auditPolicyFile === undefined ? DEFAULT_POLICY : readAuditPolicy(auditPolicyFile);
   const file = await openLogFile({
     path: auditLogPath,

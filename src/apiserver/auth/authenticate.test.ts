@@ -40,7 +40,7 @@ beforeAll(async () => {
   foreignDir = mkdtempSync(join(tmpdir(), 'homeport-authn-'));
   pki = await openPki({ dataDir, serviceIP: '10.96.0.1' });
   const keyPem = pki.serviceAccountKeyPem;
-  tokens = await createServiceAccountTokens({ keyPem, serverUrl: 'https://127.0.0.1:6443', reader });
+  tokens = createServiceAccountTokens({ keyPem, serverUrl: 'https://127.0.0.1:6443', reader });
   const tokenFile = 'static-token,jane,42,"dev,ops"\n';
   authenticator = createAuthenticator({ tokens, anonymous: (path) => HEALTH.includes(path), tokenFile });
 });

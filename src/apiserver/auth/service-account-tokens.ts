@@ -1,5 +1,12 @@
-import { createPrivateKey, createPublicKey, type KeyObject, randomUUID } from 'node:crypto';
-import { calculateJwkThumbprint, decodeJwt, errors, exportJWK, type JWTPayload, jwtVerify, SignJWT } from 'jose';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  type JsonWebKey,
+  type KeyObject,
+  randomUUID,
+} from 'node:crypto';
+import type { JWTPayload } from 'jose';
 import { objectKey } from '../../machinery/index.ts';
 import type { ObjectReader, UserInfo } from '../contracts.ts';
 import { fieldsOf } from './fields.ts';
@@ -59,6 +66,9 @@ export interface TokenOptions {
   reader: ObjectReader;
 }
 
+/** Loaded with the first token: it is 40 modules, and many a server never sees one. */
+const jose = () => import('jose');
+
 const ALGORITHM = 'ES256';
 /** As kubeadm sets it. */
 export const SERVICE_ACCOUNT_ISSUER = 'https://kubernetes.default.svc.cluster.local';
@@ -105,19 +115,19 @@ export function tokenOptions(flags: {
 }
 
 /** Reads the key and prepares the published documents. Throws an Error for a key that is not one. */
-export async function createServiceAccountTokens(options: TokenOptions): Promise<ServiceAccountTokens> {
+export function createServiceAccountTokens(options: TokenOptions): ServiceAccountTokens {
   const issuers = options.issuers?.length ? options.issuers : [SERVICE_ACCOUNT_ISSUER];
   const [issuer = SERVICE_ACCOUNT_ISSUER] = issuers;
   const privateKey = createPrivateKey(options.keyPem);
   const publicKey = createPublicKey(privateKey);
-  const jwk = await exportJWK(publicKey);
-  const kid = await calculateJwkThumbprint(jwk);
+  const jwk = publicKey.export({ format: 'jwk' });
+  const kid = thumbprint(jwk);
   const checked = new Map<string, Claims>();
 
   async function claimsOf(token: string): Promise<Claims | undefined> {
     const known = checked.get(token);
     if (known !== undefined) return known;
-    if (!isFrom(token, issuers)) return undefined;
+    if (!(await isFrom(token, issuers))) return undefined;
     const claims = await checkSignature(token, publicKey, issuers);
     if (checked.size >= REMEMBERED_TOKENS) {
       const oldest = checked.keys().next().value;
@@ -139,6 +149,7 @@ export async function createServiceAccountTokens(options: TokenOptions): Promise
       id_token_signing_alg_values_supported: [ALGORITHM],
     },
     async issue(request) {
+      const { SignJWT } = await jose();
       return await new SignJWT({ 'kubernetes.io': privateClaims(request) })
         .setProtectedHeader({ alg: ALGORITHM, kid })
         .setIssuer(issuer)
@@ -162,9 +173,15 @@ export async function createServiceAccountTokens(options: TokenOptions): Promise
   };
 }
 
+/** The name of a P-256 key (RFC 7638): a digest of what it is made of, in this order. */
+function thumbprint({ crv, kty, x, y }: JsonWebKey): string {
+  return createHash('sha256').update(JSON.stringify({ crv, kty, x, y })).digest('base64url');
+}
+
 /** Whether a token names one of our issuers. Nothing it says is trusted yet. */
-function isFrom(token: string, issuers: readonly string[]): boolean {
+async function isFrom(token: string, issuers: readonly string[]): Promise<boolean> {
   if (token.length > MAX_TOKEN_LENGTH || token.split('.').length !== 3) return false;
+  const { decodeJwt, errors } = await jose();
   try {
     return issuers.includes(decodeJwt(token).iss ?? '');
   } catch (error) {
@@ -174,6 +191,7 @@ function isFrom(token: string, issuers: readonly string[]): boolean {
 }
 
 async function checkSignature(token: string, key: KeyObject, issuers: readonly string[]): Promise<Claims> {
+  const { errors, jwtVerify } = await jose();
   try {
     const { payload } = await jwtVerify(token, key, {
       algorithms: [ALGORITHM],

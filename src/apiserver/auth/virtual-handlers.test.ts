@@ -45,7 +45,7 @@ let handlers: ReadonlyMap<string, VirtualHandler>;
 beforeAll(async () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-  const tokens = await createServiceAccountTokens({ keyPem, serverUrl: 'https://127.0.0.1', reader });
+  const tokens = createServiceAccountTokens({ keyPem, serverUrl: 'https://127.0.0.1', reader });
   const authenticator = createAuthenticator({ tokens, anonymous: () => true, tokenFile: 'static,jane,2,dev' });
   handlers = createVirtualHandlers({ authenticator, authorizer, tokens, reader });
 });

@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { stringify } from 'yaml';
-import { ApiError } from '../../machinery/index.ts';
+import { ApiError, yaml } from '../../machinery/index.ts';
 import { listHead } from '../rest/envelope.ts';
 import type { Outcome } from '../rest/request.ts';
 import { joined, stream } from './blocks.ts';
@@ -82,7 +81,7 @@ async function sendProtobuf(
   sendBytes(response, outcome.code, PROTOBUF, protobufEntry(outcome.entry, shape, version));
 }
 
-const toYaml = (value: unknown): string => stringify(value, { aliasDuplicateObjects: false });
+const toYaml = (value: unknown): string => yaml().stringify(value, { aliasDuplicateObjects: false });
 
 function sendYaml(response: ServerResponse, outcome: Outcome & { kind: 'entry' | 'list' }): void | Promise<void> {
   if (outcome.kind === 'list') {

@@ -1,4 +1,3 @@
-import { isCollection, isPair, parseDocument } from 'yaml';
 import {
   ApiError,
   badRequest,
@@ -8,6 +7,7 @@ import {
   isFields,
   type KubeObject,
   parseJson,
+  yaml,
 } from '../../machinery/index.ts';
 import { duplicateFields, shapeOf } from './duplicates.ts';
 import type { ApiRequest } from './request.ts';
@@ -45,9 +45,9 @@ const NONE: readonly string[] = [];
 export function decodeBody(request: ApiRequest): Decoded<unknown> {
   const { body } = request;
   if ('value' in body) return { value: ownCopy(body.value), duplicates: NONE };
-  const yaml = request.contentType === YAML_TYPE || request.contentType === 'application/apply-patch+yaml';
+  const isYaml = request.contentType === YAML_TYPE || request.contentType === 'application/apply-patch+yaml';
   const text = body.bytes.toString('utf8');
-  return yaml ? decodeYaml(text) : decodeJson(text);
+  return isYaml ? decodeYaml(text) : decodeJson(text);
 }
 
 /** As decodeBody, for bodies whose duplicate fields nobody asks about. */
@@ -90,7 +90,7 @@ function parseYamlText(text: string): unknown {
   try {
     // The parser compares each key with all before it; refuseDuplicateKeys looks them up.
     const intAsBigInt = hasLongNumber(text);
-    const document = parseDocument(text, { uniqueKeys: false, schema: 'core', logLevel: 'error', intAsBigInt });
+    const document = yaml().parseDocument(text, { uniqueKeys: false, schema: 'core', logLevel: 'error', intAsBigInt });
     const [problem] = document.errors;
     if (problem) throw problem;
     refuseDuplicateKeys(document.contents);
@@ -103,6 +103,7 @@ function parseYamlText(text: string): unknown {
 
 /** Throws an Error for a map that gives a key twice. Keys that are no scalars become text, and are compared as that. */
 function refuseDuplicateKeys(root: unknown): void {
+  const { isCollection, isPair } = yaml();
   const pending: unknown[] = [root];
   for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
     if (!isCollection(node)) continue;

@@ -5,8 +5,6 @@ import type { PodStreams } from '../../client/index.ts';
 import { ApiError, badRequest } from '../../machinery/index.ts';
 import { parsePorts } from './port-forward.ts';
 import { parseRemoteCommand } from './remote-command.ts';
-import { serveCommandOverSpdy, servePortForwardOverSpdy } from './spdy-session.ts';
-import { serveCommandOverWebSocket, servePortForwardOverWebSocket } from './websocket-session.ts';
 
 export interface StreamSession {
   kind: 'exec' | 'attach' | 'portforward';
@@ -18,6 +16,9 @@ export interface StreamSession {
 }
 
 const KEEP_ALIVE = 30_000;
+/** Loaded with the first stream: most servers never have one. */
+const overSpdy = () => import('./spdy-session.ts');
+const overWebSocket = () => import('./websocket-session.ts');
 /** How long a client that was refused may take to hang up, in milliseconds. */
 const CLOSE_WITHIN = 1_000;
 
@@ -55,13 +56,14 @@ async function serve(request: IncomingMessage, socket: Duplex, head: Buffer, ses
   if (kind === 'portforward') {
     const ports = parsePorts(query);
     if (protocol === 'websocket') {
-      await servePortForwardOverWebSocket(request, socket, head, pod, ports, streams);
-    } else await servePortForwardOverSpdy(request, socket, head, pod, streams);
+      await (await overWebSocket()).servePortForwardOverWebSocket(request, socket, head, pod, ports, streams);
+    } else await (await overSpdy()).servePortForwardOverSpdy(request, socket, head, pod, streams);
     return;
   }
   const command = parseRemoteCommand(kind, pod, query);
-  if (protocol === 'websocket') await serveCommandOverWebSocket(request, socket, head, command, streams);
-  else await serveCommandOverSpdy(request, socket, head, command, streams);
+  if (protocol === 'websocket') {
+    await (await overWebSocket()).serveCommandOverWebSocket(request, socket, head, command, streams);
+  } else await (await overSpdy()).serveCommandOverSpdy(request, socket, head, command, streams);
 }
 
 /**

@@ -3,11 +3,10 @@ import { request } from 'node:http';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { parse } from 'yaml';
 import type { Client } from '../../client/index.ts';
 import { createProvenance } from '../../compose/index.ts';
 import { clientSource, diagnose, ownershipTree, renderTree } from '../../diagnose/index.ts';
-import { type Condition, isReason, type KubeObject, type Resource } from '../../machinery/index.ts';
+import { type Condition, isReason, type KubeObject, type Resource, yaml } from '../../machinery/index.ts';
 import { buildImage, openImageStore } from '../../registry/index.ts';
 import { colours } from '../colours.ts';
 import { type Connection, connect } from '../connection.ts';
@@ -100,7 +99,7 @@ async function step<T>(what: string, action: () => Promise<T>): Promise<T> {
 }
 
 const text = (file: string): string => readFileSync(join(examples, 'application', file), 'utf8');
-const example = (file: string): KubeObject => parse(text(file)) as KubeObject;
+const example = (file: string): KubeObject => yaml().parse(text(file)) as KubeObject;
 
 async function apply(client: Client, object: KubeObject): Promise<KubeObject> {
   return client.apply(await resourceOfObject(client, object), object, { fieldManager, force: true });

@@ -1,7 +1,6 @@
 import { closeSync, fchownSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
-import { spawn as spawnPty } from '@lydell/node-pty';
 import type { PipePool } from './pipes.ts';
 import { cleanEnv, spawnTool } from './shell.ts';
 
@@ -85,7 +84,8 @@ function drain(reader: Readable, see: (chunk: Buffer) => void): Promise<void> {
   });
 }
 
-function startOnTerminal({ words, output }: ChildOptions): Child {
+async function startOnTerminal({ words, output }: ChildOptions): Promise<Child> {
+  const { spawn: spawnPty } = await import('@lydell/node-pty');
   const [command = '', ...args] = words;
   const pty = spawnPty(command, args, { name: 'xterm', cols: 80, rows: 24, cwd: '/', env: cleanEnv, encoding: null });
   // With encoding null the data are bytes, whatever the type says.
