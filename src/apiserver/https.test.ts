@@ -234,6 +234,12 @@ describe('over HTTPS', () => {
     expect(events.map(({ object }) => object['columnDefinitions'] !== null)).toEqual([true, false]);
   });
 
+  test('a watch of no time at all is the usual one, and one of less is over at once', async () => {
+    const none = fetchHttps('GET', `${maps()}?watch=true&timeoutSeconds=0`).then(() => 'over');
+    expect((await fetchHttps('GET', `${maps()}?watch=true&timeoutSeconds=-1`)).code).toBe(200);
+    expect(await Promise.race([none, Promise.resolve('open')])).toBe('open');
+  });
+
   test('expired and future revisions are said to be so', async () => {
     const future = await fetchHttps('GET', `${maps()}?resourceVersion=999999999`);
     expect(JSON.parse(future.text)).toMatchObject({

@@ -9,6 +9,8 @@ import type { ApiRequest, Outcome } from './request.ts';
 
 /** A watch without timeoutSeconds ends after this long at least, and twice as long at most (upstream's spread). */
 const MIN_WATCH_SECONDS = 1_800;
+/** What a timer of Node's can hold. */
+const LONGEST_WATCH_SECONDS = Math.floor((2 ** 31 - 1) / 1000);
 
 /** GET of one object. */
 export function get(core: Core, registration: Registration, request: ApiRequest): Outcome | Promise<Outcome> {
@@ -70,6 +72,12 @@ export function watch(core: Core, registration: Registration, request: ApiReques
     initial,
     initialBookmark: streaming && query.allowWatchBookmarks,
   });
-  const timeoutSeconds = query.timeoutSeconds ?? Math.round(MIN_WATCH_SECONDS * (1 + Math.random()));
+  const timeoutSeconds = watchSeconds(query.timeoutSeconds);
   return { kind: 'watch', registration, watch: opened, timeoutSeconds, bookmarks: query.allowWatchBookmarks };
+}
+
+/** How long a watch lasts: 0 is as good as nothing, and less ends it at once. */
+function watchSeconds(wanted: number | undefined): number {
+  if (wanted) return Math.min(Math.max(wanted, 0), LONGEST_WATCH_SECONDS);
+  return Math.round(MIN_WATCH_SECONDS * (1 + Math.random()));
 }
