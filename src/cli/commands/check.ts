@@ -8,6 +8,7 @@ import { progressOf } from '../progress.ts';
 /** `homeport check`: is everything in the database as it was written. */
 export function checkCommand(): Command {
   const command = new Command('check')
+    .summary('read the whole database and check that it is as it was written')
     .description(
       'read the whole database and check that it is as it was written: the pages of\nits file (when the platform is stopped), every record, and that names and\nrecords agree. Each start checks what a crash could have torn.',
     )

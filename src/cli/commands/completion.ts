@@ -21,7 +21,7 @@ interface Entry {
 
 function entriesOf(command: Command, path: readonly string[] = []): Entry[] {
   const words = [
-    ...command.commands.map((child) => ({ word: child.name(), description: child.description() })),
+    ...command.commands.map((child) => ({ word: child.name(), description: child.summary() || child.description() })),
     ...command.options.flatMap((option) =>
       option.long ? [{ word: option.long, description: option.description }] : [],
     ),

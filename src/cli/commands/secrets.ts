@@ -31,6 +31,7 @@ export function secretsCommand(): Command {
 
 function rotateCommand(): Command {
   const command = new Command('rotate')
+    .summary('make a new key and seal every Secret again with it')
     .description(
       'make a new key, seal every Secret and its history again with it, and forget\nthe old one. The platform may be running or stopped. If it is cut off, both\nkeys stay, and it goes on at the next start or the next rotate.',
     )

@@ -37,6 +37,7 @@ async function watched<T>(what: string, run: (tell: (done: number, total: number
 
 function saveCommand(): Command {
   const command = new Command('save')
+    .summary('copy all objects, as they are at one revision, into a file')
     .description(
       'copy all objects, as they are at one revision, into a file that only you\nmay read. It holds the key that Secrets are sealed with: keep it as safe as\nthe data directory, or leave the key out.',
     )
@@ -73,6 +74,7 @@ interface RestoreFlags {
 
 function restoreCommand(): Command {
   const command = new Command('restore')
+    .summary('make a snapshot the database of a data directory')
     .description(
       'make a snapshot the database of a data directory whose platform is stopped.\nThe copy is checked first, and a database that was there is kept beside it.',
     )
