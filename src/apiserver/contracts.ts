@@ -53,6 +53,8 @@ export interface GroupResource {
 
 /** What kube-apiserver's registry strategy does for an update of a built-in kind. All of it is pure. */
 export interface UpdateStrategy {
+  /** What a client should know about an object that is right (the Warning header). */
+  warnings?(object: KubeObject, old: KubeObject | undefined): string[];
   /** Puts back what a client may not change, in place. metadata, status and generation are handled for every kind. */
   prepareForUpdate?(object: KubeObject, old: KubeObject): void;
   /** Errors of a new object (`old` is undefined) or of a change, worded and attributed to fields as kube-apiserver does. */
@@ -69,8 +71,6 @@ export interface KindStrategy extends UpdateStrategy {
   readonly needsVersion?: boolean;
   /** True for a change beside what the object asks for that counts as a generation, too. */
   isChanged?(object: KubeObject, old: KubeObject): boolean;
-  /** What a client should know about an object that is right (the Warning header). */
-  warnings?(object: KubeObject, old: KubeObject | undefined): string[];
   /** What takes the place of the kind's own rules when a subresource is written: 'status', 'approval', 'ephemeralcontainers', 'resize'. */
   readonly subresources?: Readonly<Record<string, UpdateStrategy>>;
   /** What is wrong with a name; without it names are DNS subdomains. */

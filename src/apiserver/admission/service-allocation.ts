@@ -2,71 +2,48 @@ import { randomInt } from 'node:crypto';
 import {
   ApiError,
   type Fields,
+  forbiddenValue,
+  internalError,
   invalid,
   invalidValue,
   type KubeObject,
-  type StatusCause,
 } from '../../machinery/index.ts';
+import { numberAt, objectsAt, textAt, textsAt } from '../kinds/fields.ts';
+import { getsNodePorts, needsHealthCheck, normalAddress, settleFamilies, usesNodePorts } from '../kinds/index.ts';
 import type { Key, Store } from '../store/store.ts';
-import type { AdmissionRequest, Flight } from './request.ts';
+import type { AdmissionRequest } from './request.ts';
+import { createPool, type Pool } from './service-pool.ts';
 import { parseServiceRange } from './service-range.ts';
 
 const SERVICES = { group: '', resource: 'services' };
 const FIRST_NODE_PORT = 30_000;
 const NODE_PORTS = 2_768;
+/** The first node ports are only given away when there are no others: they are for those who choose their own. */
+const CHOSEN_NODE_PORTS = 86;
 
-interface ServicePort extends Fields {
-  name?: string;
-  port: number;
-  protocol?: string;
-  nodePort?: number;
-}
-
-/** What is in use by stored Services (kept current by the watch cache), or asked for by writes on their way. */
-interface Pool<T> {
-  /** Whether somebody else than the write `flight` has the value. */
-  taken(value: T, flight: Flight): boolean;
-  /** Takes a value for the Service of a write that may still fail. */
-  reserve(value: T, owner: Key, flight: Flight): void;
-  add(value: T): void;
-  release(value: T): void;
-}
-
-/** @param holds whether a Service, as the last write left it, has a value: the write that asked for it may have failed. */
-function createPool<T>(holds: (owner: Key, value: T) => boolean): Pool<T> {
-  const used = new Set<T>();
-  const reserved = new Map<T, { owner: Key; flight: Flight }>();
-  return {
-    taken(value, flight) {
-      if (used.has(value)) return true;
-      const reservation = reserved.get(value);
-      if (!reservation || reservation.flight === flight) return false;
-      if (!reservation.flight.over || holds(reservation.owner, value)) return true;
-      reserved.delete(value);
-      return false;
-    },
-    reserve: (value, owner, flight) => reserved.set(value, { owner, flight }),
-    add(value) {
-      used.add(value);
-      reserved.delete(value);
-    },
-    release: (value) => used.delete(value),
-  };
+interface Pools {
+  readonly addresses: Pool<string>;
+  readonly nodePorts: Pool<number>;
 }
 
 const keyOf = ({ metadata }: KubeObject): Key => ({ namespace: metadata.namespace ?? '', name: metadata.name });
-const portsOf = (service: KubeObject | undefined): ServicePort[] =>
-  (service?.spec?.['ports'] as ServicePort[] | undefined) ?? [];
-const addressOf = (service: KubeObject | undefined): string => String(service?.spec?.['clusterIP'] ?? '');
-const nodePortsOf = (service: KubeObject | undefined): number[] =>
-  portsOf(service).flatMap((port) => (port.nodePort ? [port.nodePort] : []));
+const addressOf = (service: KubeObject | undefined): string => normalAddress(textAt(service?.spec, 'clusterIP'));
+
+/** The node ports of a service: those of its ports, and that of its health check. */
+function nodePortsOf(service: KubeObject | undefined): number[] {
+  const ports = objectsAt(service?.spec, 'ports').map((port) => numberAt(port, 'nodePort'));
+  return [...ports, numberAt(service?.spec, 'healthCheckNodePort')].flatMap((port) => port || []);
+}
+
+const refused = (service: KubeObject, field: string, value: unknown, why: string): ApiError =>
+  invalid({ group: '', kind: 'Service' }, service.metadata.name, [invalidValue(field, value, why)]);
 
 /** Gives Services their cluster IPs and node ports. The Services themselves are the record of what is given away. */
 export function createServiceAllocator(store: Store, cidr: string): { admit(request: AdmissionRequest): void } {
   const range = parseServiceRange(cidr);
-  let pools: { addresses: Pool<string>; nodePorts: Pool<number> } | undefined;
+  let pools: Pools | undefined;
 
-  function loadedPools(): { addresses: Pool<string>; nodePorts: Pool<number> } {
+  function loadedPools(): Pools {
     if (pools) return pools;
     const latest = (owner: Key): KubeObject | undefined => store.latest(SERVICES, owner)?.object;
     const addresses = createPool<string>((owner, address) => addressOf(latest(owner)) === address);
@@ -90,95 +67,161 @@ export function createServiceAllocator(store: Store, cidr: string): { admit(requ
 
   function anyAddress(taken: (ip: string) => boolean): string {
     for (let attempt = 0; attempt < 64; attempt++) {
-      const ip = range.address(randomInt(1, range.size));
+      const ip = range.address(randomInt(range.chosen, range.size));
       if (!taken(ip)) return ip;
     }
-    for (let offset = 1; offset < range.size; offset++) {
+    for (let offset = range.size - 1; offset > 0; offset--) {
       if (!taken(range.address(offset))) return range.address(offset);
     }
-    throw new ApiError(500, 'InternalError', `failed to allocate a serviceIP: range is full (${range.cidr})`);
+    throw internalError(`failed to allocate a serviceIP: range is full (${range.cidr})`);
   }
 
   function allocateAddress({ object: service, old, dryRun, flight }: AdmissionRequest, spec: Fields): void {
+    const given = textsAt(spec, 'clusterIPs');
+    const [address = ''] = given;
+    const before = textAt(old?.spec, 'clusterIP');
+    // An update moves no service but an ExternalName; validation says so.
+    if (address === 'None' || (before !== '' && old?.spec?.['type'] !== 'ExternalName')) return;
     const { addresses } = loadedPools();
-    const taken = (address: string): boolean => addresses.taken(address, flight);
-    const wanted = String(spec['clusterIP'] || (spec['clusterIPs'] as string[] | undefined)?.[0] || '');
-    let address = wanted || addressOf(old);
-    if (address === '') address = anyAddress(taken);
-    else if (address !== 'None' && address !== addressOf(old)) checkAddress(service, address, taken);
-    if (address !== 'None' && !dryRun) addresses.reserve(address, keyOf(service), flight);
-    spec['clusterIP'] = address;
-    spec['clusterIPs'] ??= [address];
-    spec['ipFamilies'] ??= ['IPv4'];
-    spec['ipFamilyPolicy'] ??= 'SingleStack';
+    const taken = (ip: string): boolean => addresses.taken(ip, flight);
+    const wanted = address === '' ? anyAddress(taken) : normalAddress(address);
+    const why = address === '' ? undefined : addressError(wanted, taken);
+    if (why) throw refused(service, 'spec.clusterIPs', given, `failed to allocate IP ${address}: ${why}`);
+    if (!dryRun) addresses.reserve(wanted, keyOf(service), flight);
+    spec['clusterIP'] = address || wanted;
+    spec['clusterIPs'] = [spec['clusterIP'], ...given.slice(1)];
   }
 
-  function checkAddress(service: KubeObject, address: string, taken: (ip: string) => boolean): void {
-    const refuse = (why: string): never => {
-      throw invalid({ group: '', kind: 'Service' }, service.metadata.name, [
-        invalidValue('spec.clusterIPs', [address], `failed to allocate IP ${address}: ${why}`),
-      ]);
-    };
-    if (!range.contains(address))
-      refuse(`the provided IP (${address}) is not in the valid range. The range of valid IPs is ${range.cidr}`);
-    if (taken(address)) refuse('provided IP is already allocated');
-  }
-
-  function allocateNodePorts({ object: service, old, dryRun, flight }: AdmissionRequest): void {
-    const { nodePorts } = loadedPools();
-    const taken = (port: number): boolean => nodePorts.taken(port, flight);
-    const before = portsOf(old);
-    const held = new Set(nodePortsOf(old));
-    const own = new Set(nodePortsOf(service));
-    const errors: StatusCause[] = [];
-    portsOf(service).forEach((port, index) => {
-      const same = before.find(
-        (other) => other.port === port.port && (other.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
-      );
-      port.nodePort ||= same?.nodePort ?? 0;
-      if (port.nodePort === 0) port.nodePort = anyNodePort((candidate) => own.has(candidate) || taken(candidate));
-      else if (!held.has(port.nodePort)) {
-        const error = nodePortError(port.nodePort, taken);
-        if (error) {
-          errors.push(invalidValue(`spec.ports[${index}].nodePort`, port.nodePort, error));
-          return;
-        }
-      }
-      own.add(port.nodePort);
-      if (!dryRun) nodePorts.reserve(port.nodePort, keyOf(service), flight);
-    });
-    if (errors.length > 0) throw invalid({ group: '', kind: 'Service' }, service.metadata.name, errors);
+  function addressError(address: string, taken: (ip: string) => boolean): string | undefined {
+    if (!range.contains(address)) return 'the provided network does not match the current range';
+    return taken(address) ? 'provided IP is already allocated' : undefined;
   }
 
   return {
     admit(request) {
-      const { registration, subresource, object } = request;
+      const { registration, subresource, object, old } = request;
       const { served } = registration;
       if (served.group !== '' || served.resource !== 'services' || subresource !== undefined) return;
-      const spec = object.spec;
+      const { spec } = object;
       if (!spec) return;
-      const type = spec['type'] ?? 'ClusterIP';
-      if (type === 'ExternalName') return;
-      allocateAddress(request, spec);
-      if (type === 'NodePort' || (type === 'LoadBalancer' && spec['allocateLoadBalancerNodePorts'] !== false)) {
-        allocateNodePorts(request);
-      } else for (const port of portsOf(object)) delete port.nodePort;
+      const errors = settleFamilies(spec, old?.spec);
+      if (errors.length > 0) throw invalid({ group: '', kind: 'Service' }, object.metadata.name, errors);
+      if (spec['type'] !== 'ExternalName') allocateAddress(request, spec);
+      if (usesNodePorts(spec)) allocateNodePorts(request, spec, loadedPools().nodePorts);
     },
   };
 }
 
-function nodePortError(port: number, taken: (port: number) => boolean): string | undefined {
-  if (port < FIRST_NODE_PORT || port >= FIRST_NODE_PORT + NODE_PORTS) {
-    return `provided port is not in the valid range. The range of valid ports is ${FIRST_NODE_PORT}-${FIRST_NODE_PORT + NODE_PORTS - 1}`;
+/** What a write can take of the node ports, each at most once. */
+interface NodePorts {
+  /** Takes one that the client chose; returns why it cannot be had. */
+  take(port: number): string | undefined;
+  takeAny(): number;
+}
+
+function nodePortsFor({ object, old, dryRun, flight }: AdmissionRequest, pool: Pool<number>): NodePorts {
+  const held = new Set(nodePortsOf(old));
+  const mine = new Set<number>();
+  const isTaken = (port: number): boolean => mine.has(port) || pool.taken(port, flight);
+  const add = (port: number): number => {
+    mine.add(port);
+    if (!dryRun) pool.reserve(port, keyOf(object), flight);
+    return port;
+  };
+  return {
+    take(port) {
+      if (held.has(port)) return undefined;
+      const last = FIRST_NODE_PORT + NODE_PORTS - 1;
+      if (port < FIRST_NODE_PORT || port > last) {
+        return `provided port is not in the valid range. The range of valid ports is ${FIRST_NODE_PORT}-${last}`;
+      }
+      if (isTaken(port)) return 'provided port is already allocated';
+      add(port);
+      return undefined;
+    },
+    takeAny: () => add(anyNodePort((port) => held.has(port) || isTaken(port))),
+  };
+}
+
+function allocateNodePorts(request: AdmissionRequest, spec: Fields, pool: Pool<number>): void {
+  const nodePorts = nodePortsFor(request, pool);
+  if (request.old) updateNodePorts(request.object, spec, nodePorts);
+  else newNodePorts(request.object, spec, nodePorts);
+  if (needsHealthCheck(spec)) allocateHealthCheck(request, spec, nodePorts);
+}
+
+/** Ports of a new service that have one number (of two protocols) have one node port, too. */
+function newNodePorts(service: KubeObject, spec: Fields, nodePorts: NodePorts): void {
+  const shared = new Map<number, number>();
+  const ports = objectsAt(spec, 'ports');
+  ports.forEach((port, index) => {
+    const number = numberAt(port, 'port') ?? 0;
+    let wanted = numberAt(port, 'nodePort') ?? 0;
+    if (wanted === 0 && !getsNodePorts(spec)) return;
+    const known = shared.get(number);
+    if (known !== undefined && (wanted === 0 || wanted === known)) {
+      port['nodePort'] = known;
+      return;
+    }
+    if (known === undefined)
+      wanted =
+        numberAt(
+          ports.find((other) => other['port'] === number && other['nodePort']),
+          'nodePort',
+        ) ?? 0;
+    if (wanted === 0) port['nodePort'] = nodePorts.takeAny();
+    else takeChosen(service, index, port, wanted, nodePorts);
+    if (known === undefined) shared.set(number, numberAt(port, 'nodePort') ?? 0);
+  });
+}
+
+function takeChosen(service: KubeObject, index: number, port: Fields, wanted: number, nodePorts: NodePorts): void {
+  const why = nodePorts.take(wanted);
+  if (why) throw refused(service, `spec.ports[${index}].nodePort`, wanted, why);
+  port['nodePort'] = wanted;
+}
+
+function updateNodePorts(service: KubeObject, spec: Fields, nodePorts: NodePorts): void {
+  const seen = new Set<string>();
+  const numbers = new Set<number>();
+  objectsAt(spec, 'ports').forEach((port, index) => {
+    const wanted = numberAt(port, 'nodePort') ?? 0;
+    if (wanted === 0 && !getsNodePorts(spec)) return;
+    if (wanted === 0) port['nodePort'] = nodePorts.takeAny();
+    else if (!numbers.has(wanted)) takeChosen(service, index, port, wanted, nodePorts);
+    const nodePort = numberAt(port, 'nodePort') ?? 0;
+    const key = `${textAt(port, 'protocol')} ${nodePort}`;
+    if (seen.has(key)) throw new ApiError(500, '', `duplicate nodePort: {${key}}`);
+    seen.add(key);
+    numbers.add(nodePort);
+  });
+}
+
+function allocateHealthCheck({ object, old }: AdmissionRequest, spec: Fields, nodePorts: NodePorts): void {
+  const wanted = numberAt(spec, 'healthCheckNodePort') ?? 0;
+  if (old?.spec && needsHealthCheck(old.spec)) {
+    const before = numberAt(old.spec, 'healthCheckNodePort');
+    if (wanted === before) return;
+    throw invalid({ group: '', kind: 'Service' }, object.metadata.name, [
+      forbiddenValue('spec.healthCheckNodePort', 'field is immutable'),
+    ]);
   }
-  return taken(port) ? 'provided port is already allocated' : undefined;
+  if (wanted === 0) {
+    spec['healthCheckNodePort'] = nodePorts.takeAny();
+    return;
+  }
+  const why = nodePorts.take(wanted);
+  if (!why) return;
+  throw internalError(`failed to allocate requested HealthCheck NodePort ${wanted}: ${why}`);
 }
 
 function anyNodePort(taken: (port: number) => boolean): number {
-  const start = randomInt(NODE_PORTS);
+  const dynamic = NODE_PORTS - CHOSEN_NODE_PORTS;
+  const start = randomInt(dynamic);
   for (let step = 0; step < NODE_PORTS; step++) {
-    const port = FIRST_NODE_PORT + ((start + step) % NODE_PORTS);
-    if (!taken(port)) return port;
+    // Beyond the last come the first, from the highest down.
+    const offset = step < dynamic ? CHOSEN_NODE_PORTS + ((start + step) % dynamic) : NODE_PORTS - 1 - step;
+    if (!taken(FIRST_NODE_PORT + offset)) return FIRST_NODE_PORT + offset;
   }
-  throw new ApiError(500, 'InternalError', 'failed to allocate a nodePort: range is full');
+  throw internalError('failed to allocate a nodePort: range is full');
 }

@@ -7,6 +7,8 @@ export interface ServiceRange {
   readonly first: string;
   /** How many addresses can be given away, `first` included. */
   readonly size: number;
+  /** The offset below which addresses are only given away when there are no others: those are for who chooses one. */
+  readonly chosen: number;
   /** The address at an offset from `first`. */
   address(offset: number): string;
   contains(ip: string): boolean;
@@ -32,6 +34,7 @@ export function parseServiceRange(cidr: string): ServiceRange {
     cidr,
     first: toAddress(base + 1),
     size,
+    chosen: total <= 16 ? 1 : Math.min(Math.max(16, total / 16), 256),
     address: (offset) => toAddress(base + 1 + offset),
     contains: (other) => isIPv4(other) && toNumber(other) > base && toNumber(other) < base + total - 1,
   };

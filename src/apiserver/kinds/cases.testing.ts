@@ -34,7 +34,8 @@ export function readCases(file: string): { cases: Case[]; bases: Map<string, Kub
   return { cases: all.filter((one) => one.do !== 'base' && one.refused === undefined), bases };
 }
 
-function changed(object: KubeObject, changes: Fields = {}): KubeObject {
+/** A copy of an object with values put in by path. */
+export function changed(object: KubeObject, changes: Fields = {}): KubeObject {
   const copy = cloneJson(object);
   for (const [path, value] of Object.entries(changes)) {
     const keys = path.split('.');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ApiError, builtinSchema, type Fields, invalid } from '../../machinery/index.ts';
-import { create, deployment, errorsOf, make, strategy, template, updateErrorsOf } from './strategy.testing.ts';
+import { create, deployment, errorsOf, template, updateErrorsOf } from './strategy.testing.ts';
 import { strategyFor } from './strategy.ts';
 
 describe('deployments', () => {
@@ -44,61 +44,6 @@ describe('deployments', () => {
     expect(errorsOf('Deployment', spec({ type: 'Recreate', rollingUpdate: {} }))).toEqual([
       "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'",
     ]);
-  });
-});
-
-describe('services', () => {
-  it('get the defaults of kube-apiserver', () => {
-    const service = create('Service', {
-      spec: { ports: [{ port: 80 }], selector: { app: 'x' }, clusterIP: '10.96.0.9' },
-    });
-    expect(service.spec).toEqual({
-      type: 'ClusterIP',
-      sessionAffinity: 'None',
-      internalTrafficPolicy: 'Cluster',
-      ports: [{ port: 80, protocol: 'TCP', targetPort: 80 }],
-      selector: { app: 'x' },
-      clusterIP: '10.96.0.9',
-      clusterIPs: ['10.96.0.9'],
-      ipFamilies: ['IPv4'],
-      ipFamilyPolicy: 'SingleStack',
-    });
-  });
-
-  it('keep what was allocated, and refuse to change it', () => {
-    const before = { spec: { type: 'NodePort', ports: [{ port: 80, nodePort: 30080 }], clusterIP: '10.96.0.9' } };
-    const old = create('Service', before);
-    const service = make('Service', { spec: { type: 'NodePort', ports: [{ port: 80 }] } });
-    strategy(service).applyDefaults?.(service);
-    strategy(service).prepareForUpdate?.(service, old);
-    expect(service.spec).toEqual(old.spec);
-    const moved = { spec: { ...before.spec, clusterIP: '10.96.0.10' } };
-    expect(updateErrorsOf('Service', before, moved)).toEqual([
-      'spec.clusterIPs[0]: Invalid value: ["10.96.0.10"]: may not change once set',
-    ]);
-  });
-
-  it('lose what only their old type may have', () => {
-    const before = { spec: { type: 'LoadBalancer', ports: [{ port: 80, nodePort: 30080 }], clusterIP: '10.96.0.9' } };
-    const after = { spec: { ...create('Service', before).spec, type: 'ClusterIP' } };
-    expect(updateErrorsOf('Service', before, after)).toEqual([]);
-    const external = { spec: { ...create('Service', before).spec, type: 'ExternalName', externalName: 'a.b' } };
-    expect(updateErrorsOf('Service', before, external)).toEqual([]);
-  });
-
-  it('check their ports and type', () => {
-    expect(errorsOf('Service', { spec: {} })).toEqual(['spec.ports: Required value']);
-    expect(
-      errorsOf('Service', {
-        spec: { type: 'Magic', ports: [{ port: 80 }, { port: 80, name: 'b', targetPort: 'a_b' }] },
-      }),
-    ).toEqual([
-      'spec.ports[0].name: Required value',
-      'spec.ports[1].targetPort: Invalid value: "a_b": must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)',
-      'spec.ports[1]: Duplicate value: {"Name":"","Protocol":"TCP","AppProtocol":null,"Port":80,"TargetPort":0,"NodePort":0}',
-      'spec.type: Unsupported value: "Magic": supported values: "ClusterIP", "ExternalName", "LoadBalancer", "NodePort"',
-    ]);
-    expect(errorsOf('Service', { spec: { type: 'ExternalName', externalName: 'x.example.com' } })).toEqual([]);
   });
 });
 

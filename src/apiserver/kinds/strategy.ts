@@ -36,7 +36,7 @@ import { clusterRoleBindingStrategy, clusterRoleStrategy, roleBindingStrategy, r
 import { replicationControllerStrategy } from './replication-controller.ts';
 import { resourceQuotaStrategy } from './resource-quota.ts';
 import { runtimeClassStrategy } from './runtime-class.ts';
-import { serviceStrategy } from './service.ts';
+import { serviceStrategy } from './service/service.ts';
 import { storageClassStrategy, volumeAttributesClassStrategy } from './storage/classes.ts';
 import { csiDriverStrategy, csiNodeStrategy, csiStorageCapacityStrategy } from './storage/csi.ts';
 import { persistentVolumeStrategy } from './storage/persistent-volume.ts';

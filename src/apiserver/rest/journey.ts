@@ -225,7 +225,7 @@ export function* finishUpdate(
     ...contentErrors(registration, object, old, scope),
   ];
   if (errors.length > 0) throw invalid(served, object.metadata.name, errors);
-  if (scope === undefined) served.strategy?.warnings?.(object, old).forEach(request.warn);
+  if (scope === undefined || WITH_OWN_RULES.has(scope)) strategy?.warnings?.(object, old).forEach(request.warn);
   core.checkEscalation(request.user, object, old);
   const review = changed.review === undefined ? question : changed.review;
   if (review) yield* core.admission.validate(review);

@@ -49,6 +49,12 @@ export function formatAddress({ family, value }: Address): string {
   return new SocketAddress({ family: 'ipv6', address: groups.join(':') }).address;
 }
 
+/** The canonical spelling of an address; a text that is none, as it is. */
+export function normalAddress(text: string): string {
+  const address = parseAddress(text);
+  return address ? formatAddress(address) : text;
+}
+
 /** A network: its base address, and how many bits of that are fixed. */
 export interface Cidr {
   readonly family: IpFamily;
