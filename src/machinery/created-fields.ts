@@ -2,7 +2,7 @@ import { compareElements } from './field-set.ts';
 import { equalJson, getOwn, isFields } from './json.ts';
 import type { Fields, KubeObject } from './object.ts';
 import type { Schema } from './schema.ts';
-import { atomOf, fieldOf, isNothing, itemsOf } from './typed.ts';
+import { atomOf, elementOf, fieldOf, isNothing } from './typed.ts';
 import { builtinTypeName } from './types/schema-graph.ts';
 import { zeroObject } from './types/zero-values.ts';
 
@@ -28,7 +28,7 @@ const UNMANAGED_METADATA = new Set([
 export function createdFields(object: KubeObject, schema: Schema): Fields | undefined {
   const fields: Fields = {};
   const zero = zeroObject(builtinTypeName(schema) ?? '');
-  for (const key of Object.keys(object).sort()) {
+  for (const key of sortedKeys(object)) {
     const value = object[key];
     if (value === undefined || UNMANAGED.has(key)) continue;
     const field = fieldOf(schema, key).schema;
@@ -57,7 +57,7 @@ function fieldsOf(value: unknown, schema: Schema | undefined, zero?: unknown): F
 
 function mapFields(value: Fields, schema: Schema | undefined, except?: ReadonlySet<string>, zero?: unknown): Fields {
   const fields: Fields = { '.': {} };
-  for (const key of Object.keys(value).sort()) {
+  for (const key of sortedKeys(value)) {
     if (value[key] === undefined || except?.has(key)) continue;
     const owned = fieldsOf(value[key], fieldOf(schema, key).schema, isFields(zero) ? getOwn(zero, key) : undefined);
     if (owned) fields[`f:${key}`] = owned;
@@ -66,12 +66,29 @@ function mapFields(value: Fields, schema: Schema | undefined, except?: ReadonlyS
 }
 
 function listFields(value: unknown, schema: Schema): Fields {
-  const fields: Fields = { '.': {} };
-  const items = itemsOf(schema, value);
-  for (const element of [...items.keys()].sort(compareElements)) {
-    const [item, another] = items.get(element) ?? [];
+  const items = new Map<string, unknown>();
+  let indexed = false;
+  for (const [index, item] of (Array.isArray(value) ? value : []).entries()) {
+    const found = elementOf(schema, item);
+    const element = typeof found === 'string' ? found : `i:${index}`;
+    indexed ||= element !== found;
     // Items that share an element are owned as one.
-    fields[element] = (another === undefined && isFields(item) && fieldsOf(item, schema.items)) || {};
+    items.set(element, items.has(element) ? undefined : item);
+  }
+  const fields: Fields = { '.': {} };
+  // But for indices, elements of one list sort as any text does.
+  for (const element of indexed ? [...items.keys()].sort(compareElements) : [...items.keys()].sort()) {
+    const item = items.get(element);
+    fields[element] = (isFields(item) && fieldsOf(item, schema.items)) || {};
   }
   return fields;
+}
+
+/** Most objects come with their fields in order: only the others are worth sorting. */
+function sortedKeys(fields: object): string[] {
+  const keys = Object.keys(fields);
+  for (let at = 1; at < keys.length; at++) {
+    if ((keys[at - 1] as string) > (keys[at] as string)) return keys.sort();
+  }
+  return keys;
 }

@@ -75,6 +75,8 @@ function compareMaps(before: unknown, after: unknown, schema: Schema | undefined
 }
 
 function compareLists(before: unknown, after: unknown, schema: Schema): Comparison {
+  // Most lists of an object that changes do not: they need not be taken apart.
+  if (equalJson(before, after)) return same;
   const [was, is] = [itemsOf(schema, before), itemsOf(schema, after)];
   const found = collector();
   for (const [element, items] of was) found.add(element, compareItems(items, is.get(element), schema.items));

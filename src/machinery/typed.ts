@@ -1,4 +1,4 @@
-import { goJson, keyElement } from './field-set.ts';
+import { goJson } from './field-set.ts';
 import { getOwn, isFields } from './json.ts';
 import type { Fields } from './object.ts';
 import type { Schema } from './schema.ts';
@@ -43,6 +43,8 @@ function isAssociative(schema: Schema): boolean {
 interface ListKeys {
   /** Sorted; empty for a set. */
   names: readonly string[];
+  /** The names as path elements have them. */
+  printed: readonly string[];
   defaults: readonly unknown[];
 }
 
@@ -54,7 +56,8 @@ function listKeysOf(schema: Schema): ListKeys {
   const mergeKey = schema['x-kubernetes-patch-merge-key'];
   const declared = schema['x-kubernetes-list-map-keys'] ?? (mergeKey === undefined ? [] : [mergeKey]);
   const names = schema['x-kubernetes-list-type'] === 'set' ? [] : [...declared].sort();
-  const keys = { names, defaults: names.map((name) => schema.items?.properties?.[name]?.default) };
+  const printed = names.map(goJson);
+  const keys = { names, printed, defaults: names.map((name) => schema.items?.properties?.[name]?.default) };
   listKeys.set(schema, keys);
   return keys;
 }
@@ -68,22 +71,21 @@ export function fieldOf(schema: Schema | undefined, key: string): { schema: Sche
 }
 
 /** The path element of an item of a 'list', or what is wrong with the item. */
-function elementOf(schema: Schema, item: unknown): { element: string } | { wrong: string } {
-  const { names, defaults } = listKeysOf(schema);
-  if (names.length === 0) return { element: `v:${goJson(item)}` };
+export function elementOf(schema: Schema, item: unknown): string | { wrong: string } {
+  const { names, printed, defaults } = listKeysOf(schema);
+  if (names.length === 0) return `v:${goJson(item)}`;
   if (!isFields(item)) return { wrong: 'associative list with keys may not have non-map elements' };
-  const keys: [string, unknown][] = [];
-  for (const [index, name] of names.entries()) {
-    const value = getOwn(item, name) ?? defaults[index];
+  let keys = '';
+  for (let index = 0; index < names.length; index++) {
+    const value = getOwn(item, names[index] as string) ?? defaults[index];
     if (value === undefined || value === null) {
-      const key = JSON.stringify(name);
       return {
-        wrong: `associative list with keys has an element that omits key field ${key} (and doesn't have default value)`,
+        wrong: `associative list with keys has an element that omits key field ${printed[index]} (and doesn't have default value)`,
       };
     }
-    keys.push([name, value]);
+    keys += `${index === 0 ? '' : ','}${printed[index]}:${goJson(value)}`;
   }
-  return { element: keyElement(keys) };
+  return `k:{${keys}}`;
 }
 
 /** The items of a 'list' by their path elements. Items that share one, or have none, are kept together. */
@@ -92,7 +94,7 @@ export function itemsOf(schema: Schema, value: unknown): Map<string, unknown[]> 
   if (!Array.isArray(value)) return items;
   value.forEach((item, index) => {
     const found = elementOf(schema, item);
-    const element = 'element' in found ? found.element : `i:${index}`;
+    const element = typeof found === 'string' ? found : `i:${index}`;
     const known = items.get(element);
     if (known) known.push(item);
     else items.set(element, [item]);
@@ -105,9 +107,9 @@ export function appliedItemsOf(schema: Schema, value: readonly unknown[]): Map<s
   const items = new Map<string, unknown>();
   value.forEach((item, index) => {
     const found = elementOf(schema, item);
-    if ('wrong' in found) throw new Error(`element ${index}: ${found.wrong}`);
-    if (items.has(found.element)) throw new Error(`duplicate entries for key ${printKey(found.element)}`);
-    items.set(found.element, item);
+    if (typeof found !== 'string') throw new Error(`element ${index}: ${found.wrong}`);
+    if (items.has(found)) throw new Error(`duplicate entries for key ${printKey(found)}`);
+    items.set(found, item);
   });
   return items;
 }

@@ -98,7 +98,7 @@ const conditionsOf = ({ status }: { status?: Fields }, type?: string): Fields[] 
 
 /** Only approvals decide: conditions that are there stay as they were. */
 function keepDecisions(status: Fields, old: KubeObject): void {
-  const conditions = objectsAt(status, 'conditions');
+  const conditions = [...objectsAt(status, 'conditions')];
   for (const type of decisions) {
     const before = conditionsOf(old, type);
     if (conditions.filter((condition) => condition['type'] === type).length !== before.length) continue;

@@ -7,10 +7,13 @@ export function objectAt(fields: Fields | undefined, key: string): Fields | unde
 }
 
 /** The objects of the list at a key; empty if there is none. */
-export function objectsAt(fields: Fields | undefined, key: string): Fields[] {
+export function objectsAt(fields: Fields | undefined, key: string): readonly Fields[] {
   const value = fields?.[key];
-  return Array.isArray(value) ? value.filter(isFields) : [];
+  if (!Array.isArray(value)) return NONE;
+  return value.every(isFields) ? value : value.filter(isFields);
 }
+
+const NONE: readonly Fields[] = [];
 
 /** The strings of the list at a key; empty if there is none. */
 export function textsAt(fields: Fields | undefined, key: string): string[] {

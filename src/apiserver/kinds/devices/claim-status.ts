@@ -41,7 +41,7 @@ export function poolNameErrors(name: string, path: string): StatusCause[] {
 
 const idOf = (device: Fields): string => ['driver', 'pool', 'device'].map((key) => textAt(device, key)).join('/');
 
-const resultsOf = ({ status }: { status?: Fields }): Fields[] =>
+const resultsOf = ({ status }: { status?: Fields }): readonly Fields[] =>
   objectsAt(objectAt(objectAt(status, 'allocation'), 'devices'), 'results');
 
 /** The status of a device goes with its allocation, in place. */

@@ -105,7 +105,7 @@ function specChangeErrors(spec: Fields = {}, old: KubeObject, shape: Shape): Sta
   return [invalidValue('spec', internalForm(spec, shape), 'field is immutable')];
 }
 
-function requestsOf(spec: Fields | undefined): Fields[] {
+function requestsOf(spec: Fields | undefined): readonly Fields[] {
   return objectsAt(objectAt(spec, 'devices'), 'requests');
 }
 

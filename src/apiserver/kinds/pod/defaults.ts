@@ -164,9 +164,13 @@ const sources = [
   'image',
 ] as const;
 
+const ranks = new Map<string, number>(sources.map((source, rank) => [source, rank]));
+const byRank = (a: string, b: string): number => (ranks.get(a) ?? 0) - (ranks.get(b) ?? 0);
+
 /** The sources that a volume names; it should be one. */
 export function volumeSources(volume: Fields): string[] {
-  return sources.filter((source) => objectAt(volume, source) !== undefined);
+  const given = Object.keys(volume).filter((key) => ranks.has(key) && objectAt(volume, key) !== undefined);
+  return given.length < 2 ? given : given.sort(byRank);
 }
 
 const defaultMode = 0o644;
@@ -181,14 +185,15 @@ const sourceDefaults: Readonly<Record<string, Fields>> = {
 };
 
 function defaultVolume(volume: Fields): void {
-  if (volumeSources(volume).length === 0) volume['emptyDir'] = {};
+  const given = volumeSources(volume);
+  if (given.length === 0) volume['emptyDir'] = {};
   for (const source of ['configMap', 'secret', 'downwardAPI', 'projected']) {
     const fields = objectAt(volume, source);
     if (fields && fields['defaultMode'] === undefined) fields['defaultMode'] = defaultMode;
   }
-  for (const [source, defaults] of Object.entries(sourceDefaults)) {
-    const fields = objectAt(volume, source);
-    if (fields) for (const [key, value] of Object.entries(defaults)) setDefault(fields, key, value);
+  for (const source of given) {
+    const fields = objectAt(volume, source) ?? {};
+    for (const [key, value] of Object.entries(sourceDefaults[source] ?? {})) setDefault(fields, key, value);
   }
   const claim = objectAt(objectAt(objectAt(volume, 'ephemeral'), 'volumeClaimTemplate'), 'spec');
   if (claim) setDefault(claim, 'volumeMode', 'Filesystem');

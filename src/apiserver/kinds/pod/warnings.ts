@@ -11,14 +11,14 @@ const nodeLabels: Readonly<Record<string, string>> = {
   'beta.kubernetes.io/instance-type': 'deprecated since v1.17; use "node.kubernetes.io/instance-type" instead',
 };
 
-const annotationNotes: Readonly<Record<string, string>> = {
+const annotationNotes = Object.entries({
   'scheduler.alpha.kubernetes.io/critical-pod': 'non-functional in v1.16+; use the "priorityClassName" field instead',
   'security.alpha.kubernetes.io/sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
   'security.alpha.kubernetes.io/unsafe-sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
-};
+});
 
 /** Volumes of old, and since when they do nothing. */
-const volumeNotes: Readonly<Record<string, readonly [name: string, note: string]>> = {
+const volumeNotes = Object.entries<readonly [name: string, note: string]>({
   photonPersistentDisk: ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],
   gitRepo: ['gitRepo', 'deprecated in v1.11, and disabled by default in v1.33+'],
   scaleIO: ['scaleIO', 'deprecated in v1.16, non-functional in v1.22+'],
@@ -28,7 +28,7 @@ const volumeNotes: Readonly<Record<string, readonly [name: string, note: string]
   glusterfs: ['glusterfs', 'deprecated in v1.25, non-functional in v1.26+'],
   cephfs: ['cephfs', 'deprecated in v1.28, non-functional in v1.31+'],
   rbd: ['rbd', 'deprecated in v1.28, non-functional in v1.31+'],
-};
+});
 
 const NO_SELECTOR = 'a null labelSelector results in matching no pod';
 
@@ -45,7 +45,7 @@ export function podWarnings(object: Fields, path: string): string[] {
   );
   return [
     ...placementWarnings(spec, `${at}spec`),
-    ...Object.entries(annotationNotes)
+    ...annotationNotes
       .filter(([key]) => Object.hasOwn(annotations, key))
       .map(([key, note]) => `${at}metadata.annotations[${key}]: ${note}`),
     ...volumeWarnings(objectsAt(spec, 'volumes'), `${at}spec.volumes`),
@@ -82,7 +82,7 @@ function placementWarnings(spec: Fields, path: string): string[] {
 
 function volumeWarnings(volumes: readonly Fields[], path: string): string[] {
   return volumes.flatMap((volume, index) => [
-    ...Object.entries(volumeNotes)
+    ...volumeNotes
       .filter(([source]) => objectAt(volume, source))
       .map(([, [name, note]]) => `${path}[${index}].${name}: ${note}`),
     ...objectsAt(objectAt(volume, 'projected'), 'sources')
@@ -112,21 +112,32 @@ function byteWarnings(amounts: Fields | undefined, path: string): string[] {
 
 function containerWarnings(container: Fields, path: string): string[] {
   const resources = objectAt(container, 'resources');
-  const seen = new Set<string>();
+  const amounts = ['limits', 'requests'];
   return [
-    ...['limits', 'requests'].flatMap((key) => byteWarnings(objectAt(resources, key), `${path}.resources.${key}`)),
-    ...objectsAt(container, 'env').flatMap((variable, index) => {
-      const [name, value] = [textAt(variable, 'name'), textAt(variable, 'value')];
-      const reference = `$(${name})`;
-      // One that adds to what was before hides nothing.
-      const adds = variable['valueFrom'] === undefined && value !== reference && value.includes(reference);
-      const hides = seen.has(name) && !adds;
-      seen.add(name);
-      if (!hides) return [];
-      const what = `hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`;
-      return [`${path}.env[${index}]: ${what}`];
-    }),
+    ...amounts.flatMap((key) => byteWarnings(objectAt(resources, key), `${path}.resources.${key}`)),
+    ...hiddenVariables(objectsAt(container, 'env'), `${path}.env`),
   ];
+}
+
+function hiddenVariables(env: readonly Fields[], path: string): string[] {
+  const warnings: string[] = [];
+  const seen = new Set<string>();
+  for (const [index, variable] of env.entries()) {
+    const name = textAt(variable, 'name');
+    if (seen.has(name) && !addsToItself(variable, name)) {
+      const what = `hides previous definition of ${JSON.stringify(name)}, which may be dropped when using apply`;
+      warnings.push(`${path}[${index}]: ${what}`);
+    }
+    seen.add(name);
+  }
+  return warnings;
+}
+
+/** A variable that adds to what it was before hides nothing. */
+function addsToItself(variable: Fields, name: string): boolean {
+  const value = textAt(variable, 'value');
+  const reference = `$(${name})`;
+  return variable['valueFrom'] === undefined && value !== reference && value.includes(reference);
 }
 
 /** Profiles are fields now; annotations for seccomp do nothing any more. */
