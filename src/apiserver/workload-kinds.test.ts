@@ -279,3 +279,45 @@ test('a pod with gates cannot be bound, and is bound once', async () => {
   expect(await bind()).toMatchObject({ code: 201 });
   expect(await bind()).toMatchObject({ code: 409 });
 });
+
+test.each<[target: Fields, message: string]>([
+  [{}, 'target.name: Required value'],
+  [{ kind: 'Pod', name: 'n1' }, 'target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>"'],
+  [
+    { kind: 'Pod' },
+    '[target.kind: Unsupported value: "Pod": supported values: "Node", "<empty>", target.name: Required value]',
+  ],
+])('a binding to %j has no reason for its 500, as with kube-apiserver', async (target, message) => {
+  const answer = await server.send('POST', `${PODS}/any/binding`, { body: { metadata: { name: 'any' }, target } });
+  expect(answer).toMatchObject({ code: 500, body: { message } });
+  expect(answer.body).not.toHaveProperty('reason');
+});
+
+test.each([
+  ['x', 'invalid syntax'],
+  ['', 'invalid syntax'],
+  ['1.5', 'invalid syntax'],
+  ['99999999999999999999', 'value out of range'],
+])("a DaemonSet's template generation %j is refused", async (generation, why) => {
+  const annotations = { 'deprecated.daemonset.template.generation': generation };
+  const spec = { selector: { matchLabels: { app: 'x' } }, template };
+  const path = '/apis/apps/v1/namespaces/default/daemonsets';
+  expect(await server.send('POST', path, { body: { metadata: { name: 'd', annotations }, spec } })).toMatchObject({
+    code: 400,
+    body: {
+      message: `DaemonSet in version "v1" cannot be handled as a DaemonSet: strconv.ParseInt: parsing "${generation}": ${why}`,
+    },
+  });
+});
+
+test("a ControllerRevision's data belongs to its manager as a whole", async () => {
+  const path = '/apis/apps/v1/namespaces/default/controllerrevisions/r?fieldManager=';
+  const headers = { 'content-type': 'application/apply-patch+yaml' };
+  const revision = (data: Fields) => ({ apiVersion: 'apps/v1', kind: 'ControllerRevision', revision: 1, data });
+  const made = await server.send('PATCH', `${path}x`, { body: revision({ a: { b: 1 } }), headers });
+  expect(made.body['metadata']).toMatchObject({ managedFields: [{ fieldsV1: { 'f:data': {} } }] });
+  expect(await server.send('PATCH', `${path}y`, { body: revision({ c: 1 }), headers })).toMatchObject({
+    code: 409,
+    body: { message: 'Apply failed with 1 conflict: conflict with "x": .data' },
+  });
+});

@@ -101,15 +101,18 @@ export function conflict(of: Named, name: string, why: string): ApiError {
 /** 422 with one cause a wrong field, worded as kube-apiserver words it. `kind` is the Kind, not the resource. */
 export function invalid(of: { group: string; kind: string }, name: string, causes: readonly StatusCause[]): ApiError {
   const what = of.group === '' ? of.kind : `${of.kind}.${of.group}`;
-  // What is wrong twice is said once, but listed twice among the causes.
-  const texts = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))];
-  const text = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
-  return new ApiError(422, 'Invalid', `${what} "${name}" is invalid: ${text}`, {
+  return new ApiError(422, 'Invalid', `${what} "${name}" is invalid: ${aggregateOf(causes)}`, {
     name: name || undefined,
     group: of.group || undefined,
     kind: of.kind || undefined,
     causes: [...causes],
   });
+}
+
+/** Causes in one line. What is wrong twice is said once. */
+export function aggregateOf(causes: readonly StatusCause[]): string {
+  const texts = [...new Set(causes.map((cause) => `${cause.field}: ${cause.message}`))];
+  return texts.length === 1 ? (texts[0] as string) : `[${texts.join(', ')}]`;
 }
 
 /** 400 for a request that cannot be understood. */

@@ -27,9 +27,9 @@ export function atomOf(schema: Schema | undefined, value: unknown): Atom {
   if (schema.type === 'array') {
     return (Array.isArray(value) || value === null) && isAssociative(schema) ? 'list' : 'leaf';
   }
+  if (schema['x-kubernetes-map-type'] === 'atomic') return 'leaf';
   const hasFields = schema.properties !== undefined || schema.additionalProperties !== undefined;
   if (!hasFields) return schema['x-kubernetes-preserve-unknown-fields'] ? deducedAtom(value) : 'leaf';
-  if (schema['x-kubernetes-map-type'] === 'atomic') return 'leaf';
   return isFields(value) || value === null ? 'map' : 'leaf';
 }
 

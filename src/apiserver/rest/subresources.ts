@@ -1,14 +1,19 @@
 import {
   ApiError,
-  badRequest,
+  aggregateOf,
   builtinSchema,
   cloneJson,
   conflict,
+  type Fields,
   type KubeObject,
   notFound,
+  requiredValue,
+  type StatusCause,
   timestamp,
+  unsupportedValue,
 } from '../../machinery/index.ts';
 import type { Core } from '../core.ts';
+import { objectAt, textAt } from '../kinds/fields.ts';
 import type { Registration } from '../registry/registration.ts';
 import { decodeObject, decodeStrictly } from './decode.ts';
 import { admitFields, checkKind, typeOf } from './journey.ts';
@@ -30,12 +35,10 @@ export const CREATED = { kind: 'Status', apiVersion: 'v1', metadata: {}, status:
 /** POST pods/NAME/binding: puts a pod on a node, once. */
 export async function bind(core: Core, pods: Registration, request: ApiRequest): Promise<Outcome> {
   const binding = decodeObject(request, { apiVersion: 'v1', kind: 'Binding' });
-  const target = binding['target'] as { kind?: string; name?: string } | undefined;
-  if (!target?.name) throw badRequest('target.name: Required value');
-  if (target.kind && target.kind !== 'Node') {
-    const supported = 'supported values: "Node", "<empty>"';
-    throw badRequest(`target.kind: Unsupported value: ${JSON.stringify(target.kind)}: ${supported}`);
-  }
+  const target = objectAt(binding, 'target') ?? {};
+  const misplaced = targetErrors(target);
+  // kube-apiserver wraps these in no Status of their own: clients get them as a 500 without a reason.
+  if (misplaced.length > 0) throw new ApiError(500, '', aggregateOf(misplaced));
   const name = request.info.name || binding.metadata.name;
   const of = { ...request, info: { ...request.info, name, resource: 'pods' } };
   const write = beginWrite(core, pods, of, 'CreateOptions');
@@ -51,7 +54,7 @@ export async function bind(core: Core, pods: Registration, request: ApiRequest):
     const gates = old.spec?.['schedulingGates'];
     if (Array.isArray(gates) && gates.length > 0) refuse(`pod ${name} has non-empty .spec.schedulingGates`);
     const pod = cloneJson(old);
-    pod.spec = { ...pod.spec, nodeName: target.name };
+    pod.spec = { ...pod.spec, nodeName: target['name'] };
     if (binding.metadata.annotations) {
       pod.metadata.annotations = { ...pod.metadata.annotations, ...binding.metadata.annotations };
     }
@@ -59,6 +62,14 @@ export async function bind(core: Core, pods: Registration, request: ApiRequest):
     return { object: pod, review: null };
   });
   return { kind: 'value', code: 201, value: CREATED };
+}
+
+function targetErrors(target: Fields): StatusCause[] {
+  const kind = textAt(target, 'kind');
+  return [
+    ...(kind === '' || kind === 'Node' ? [] : [unsupportedValue('target.kind', kind, ['Node', '<empty>'])]),
+    ...(textAt(target, 'name') === '' ? [requiredValue('target.name')] : []),
+  ];
 }
 
 function withScheduled(pod: KubeObject): Condition[] {

@@ -75,6 +75,7 @@ function createDecoder(schema: Schema): Decoder {
     return scalar('int32', (value) => typeof value === 'string' || isInt32(value));
   }
   if (schema.format === 'quantity') return textual(isAnything, goQuantity);
+  if (builtinTypeName(schema) === 'runtime.RawExtension') return anyJson;
   switch (schema.type) {
     case 'object':
       return objectDecoder(schema);
@@ -89,9 +90,11 @@ function createDecoder(schema: Schema): Decoder {
     case 'string':
       return stringDecoder(schema);
     default:
-      return (value) => (value === null ? undefined : cloneJson(value));
+      return anyJson;
   }
 }
+
+const anyJson: Decoder = (value) => (value === null ? undefined : cloneJson(value));
 
 function stringDecoder(schema: Schema): Decoder {
   if (schema.format === 'byte') return textual(isText, goBytes, '[]uint8');

@@ -21,7 +21,7 @@ const SPECIAL: ReadonlyMap<string, Schema> = new Map<string, Schema>([
   ['meta.v1.MicroTime', { type: 'string', format: 'date-time' }],
   ['meta.v1.FieldsV1', ANY_OBJECT],
   ['meta.v1.Patch', ANY_OBJECT],
-  ['runtime.RawExtension', ANY_OBJECT],
+  ['runtime.RawExtension', { ...ANY_OBJECT, 'x-kubernetes-map-type': 'atomic' }],
   ['apiextensions.v1.JSON', ANYTHING],
   ['apiextensions.v1.JSONSchemaPropsOrArray', ANYTHING],
   ['apiextensions.v1.JSONSchemaPropsOrBool', ANYTHING],

@@ -1,4 +1,5 @@
 import {
+  badRequest,
   equalJson,
   type Fields,
   invalidValue,
@@ -29,6 +30,7 @@ const TEMPLATE_GENERATION = 'deprecated.daemonset.template.generation';
 
 export const daemonSetStrategy: KindStrategy = {
   applyDefaults(set) {
+    checkTemplateGeneration(set);
     const spec = ensureObject(set, 'spec');
     const strategy = ensureObject(spec, 'updateStrategy');
     setDefault(strategy, 'type', 'RollingUpdate');
@@ -62,6 +64,16 @@ export const daemonSetStrategy: KindStrategy = {
     },
   },
 };
+
+/** Throws ApiError 400 for what is no int64: kube-apiserver reads it with the object. */
+function checkTemplateGeneration({ metadata }: KubeObject): void {
+  const text = metadata.annotations?.[TEMPLATE_GENERATION];
+  if (text === undefined) return;
+  const digits = /^[+-]?\d+$/.test(text);
+  if (digits && BigInt.asIntN(64, BigInt(text.replace('+', ''))) === BigInt(text.replace('+', ''))) return;
+  const why = `strconv.ParseInt: parsing ${JSON.stringify(text)}: ${digits ? 'value out of range' : 'invalid syntax'}`;
+  throw badRequest(`DaemonSet in version "v1" cannot be handled as a DaemonSet: ${why}`);
+}
 
 function templateGenerationOf({ metadata }: KubeObject): number {
   return amountOf(metadata.annotations?.[TEMPLATE_GENERATION] ?? 0);
