@@ -28,6 +28,11 @@ export async function stream(response: ServerResponse, pieces: Iterable<Piece>):
   response.end();
 }
 
+/** Writes pieces at once, in blocks; whether the client has taken them is for the caller to wait for. */
+export function write(response: ServerResponse, pieces: Iterable<Piece>): void {
+  for (const block of blocksOf(pieces)) void send(response, block);
+}
+
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function send(response: ServerResponse, { memory, size }: Block): Promise<void> {

@@ -5,14 +5,14 @@ import type { Registration } from '../registry/registration.ts';
 import { bookmarkObject } from '../rest/envelope.ts';
 import type { Outcome } from '../rest/request.ts';
 import type { Entry } from '../store/entry.ts';
-import { joined } from './blocks.ts';
+import { joined, write } from './blocks.ts';
 import type { Negotiated } from './negotiate.ts';
 import { createPace } from './pace.ts';
 import { PROTOBUF_WATCH, protobufEntry, protobufEvent, protobufOf } from './protobuf.ts';
 import { type IncludeObject, type Piece, partialMetadata, tableHead, tableOf } from './shapes.ts';
 
 /** Changes that one turn of a watcher looks at, so that many watchers share the process fairly. */
-const BATCH = 256;
+const BATCH = 128;
 /** How often an idle watcher is told how far it has come, in milliseconds (upstream: about a minute). */
 const BOOKMARK_INTERVAL = 60_000;
 
@@ -20,6 +20,9 @@ const BOOKMARK_INTERVAL = 60_000;
 const PARTING = 5_000;
 
 type ObjectItem = Exclude<WatchItem, { type: 'BOOKMARK' }>;
+
+/** An event as it is written: bytes that all watchers share, or pieces for this one alone. */
+type Frame = Buffer | readonly Piece[];
 
 /** Renders the events of one watch; every watcher that wants the same gets the same buffer. */
 function createFrames(registration: Registration, negotiated: Negotiated, include: IncludeObject) {
@@ -35,9 +38,9 @@ function createFrames(registration: Registration, negotiated: Negotiated, includ
     return tableOf(registration, entry, include, version, withColumns);
   }
 
-  function render(item: ObjectItem, withColumns: boolean): Buffer {
-    if (protobuf) return protobufEvent(item.type, protobufEntry(registration.view(item.entry), shape, version));
-    return joined([`{"type":"${item.type}","object":`, ...body(item, withColumns), '}\n']);
+  function render(item: ObjectItem, withColumns: boolean): Piece[] {
+    if (protobuf) return [protobufEvent(item.type, protobufEntry(registration.view(item.entry), shape, version))];
+    return [`{"type":"${item.type}","object":`, ...body(item, withColumns), '}\n'];
   }
 
   function bookmark(item: WatchItem & { type: 'BOOKMARK' }): Buffer {
@@ -53,8 +56,8 @@ function createFrames(registration: Registration, negotiated: Negotiated, includ
     return Buffer.from(`{"type":"BOOKMARK","object":${head}${JSON.stringify({ cells: [], object: partial })}]}}\n`);
   }
 
-  return (item: WatchItem): Buffer => {
-    if (item.type === 'BOOKMARK') return bookmark(item);
+  return (item: WatchItem): Frame => {
+    if (item.type === 'BOOKMARK') return [bookmark(item)];
     const withColumns = shape === 'table' && columns;
     columns = false;
     const { source } = item;
@@ -62,7 +65,7 @@ function createFrames(registration: Registration, negotiated: Negotiated, includ
     const key = `${item.type} ${variant}`;
     let frame = source.frames?.get(key);
     if (!frame) {
-      frame = render(item, false);
+      frame = joined(render(item, false));
       source.frames ??= new Map();
       source.frames.set(key, frame);
     }
@@ -105,15 +108,18 @@ function chunkOf(frames: readonly Buffer[]): Buffer {
   return chunk;
 }
 
+const isShared = (frame: Frame): frame is Buffer => Buffer.isBuffer(frame);
+
 /** Writes frames to an answer whose head is out. A client of HTTP/1.0 knows no chunks. */
-function frameWriter(response: ServerResponse): { write(frames: readonly Buffer[]): void; end(): void } {
-  const { chunkedEncoding } = response;
-  // The chunks are made here, once for all watchers, and not by each answer for itself.
+function writeFrames(response: ServerResponse, frames: readonly Frame[]): void {
+  if (!response.chunkedEncoding || !frames.every(isShared)) {
+    write(response, frames.flat());
+    return;
+  }
+  // The chunk is made here, once for all watchers, and not by each answer for itself.
   response.chunkedEncoding = false;
-  return {
-    write: (frames) => void response.write(chunkedEncoding ? chunkOf(frames) : Buffer.concat(frames)),
-    end: () => void response.end(chunkedEncoding ? '0\r\n\r\n' : undefined),
-  };
+  response.write(chunkOf(frames));
+  response.chunkedEncoding = true;
 }
 
 /** Resolves when the client has taken what was written, or the watch is over: each of them wakes. */
@@ -166,7 +172,6 @@ export async function streamWatch(
   const protobuf = negotiated.format === 'protobuf';
   response.writeHead(200, { 'content-type': protobuf ? PROTOBUF_WATCH : 'application/json' });
   response.flushHeaders();
-  const writer = frameWriter(response);
   const woken = (): Promise<void> =>
     new Promise((resolve) => {
       wake = resolve;
@@ -178,7 +183,7 @@ export async function streamWatch(
       if (registration.prepare) await registration.prepare(entriesOf(items));
       if (bookmarkDue && !watch.behind) items.push(watch.bookmark());
       if (!watch.behind) bookmarkDue = false;
-      if (items.length > 0) writer.write(items.map(frameOf));
+      if (items.length > 0) writeFrames(response, items.map(frameOf));
       await taken(response, over.signal, woken);
       if (over.signal.aborted) break;
       if (watch.behind) {
@@ -191,14 +196,14 @@ export async function streamWatch(
     }
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    writer.write([errorFrame(error, protobuf)]);
+    writeFrames(response, [errorFrame(error, protobuf)]);
   } finally {
     clearTimeout(timeout);
     clearInterval(bookmarks);
     stopped.removeEventListener('abort', end);
     retired?.removeEventListener('abort', finish);
     watch.close();
-    writer.end();
+    response.end();
     // A client that reads nothing any more would hold its connection, and what is on its way, for ever.
     if (response.writableNeedDrain) setTimeout(() => response.destroy(), PARTING).unref();
   }
