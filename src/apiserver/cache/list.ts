@@ -27,22 +27,67 @@ interface Token {
   name: string;
 }
 
+/** How long one turn may look for what is selected, in ms, and after how many objects it looks at the clock. */
+const TURN = 5;
+const LOOKS = 64;
+
 /**
- * One page of the objects in a selection, all as of one revision.
+ * One page of the objects in a selection, all as of one revision. Where labels or fields decide, which are parsed for that,
+ * others have their turn as it goes.
  * @param revision the newest committed revision.
  * @throws ApiError 410 when the revision of the token, or the exact one, is no longer retained, 504 when it is still to
  * come; 400 for a bad token.
  */
+export function listInTurns(...list: Parameters<typeof listPage>): Page | Promise<Page> {
+  const steps = collect(...list);
+  return oneTurn(steps) ?? furtherTurns(steps);
+}
+
+/** As listInTurns, in one turn. */
 export function listPage(cache: ResourceCache, revision: number, selection: Selection, request: PageRequest): Page {
+  const steps = collect(cache, revision, selection, request);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
+/** The page once it is complete; it yields where it can be left for a while. */
+type Collecting = Generator<undefined, Page>;
+
+function oneTurn(steps: Collecting): Page | undefined {
+  const ends = performance.now() + TURN;
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+    if (performance.now() > ends) return undefined;
+  }
+}
+
+async function furtherTurns(steps: Collecting): Promise<Page> {
+  for (;;) {
+    await new Promise(setImmediate);
+    const page = oneTurn(steps);
+    if (page) return page;
+  }
+}
+
+function* collect(cache: ResourceCache, revision: number, selection: Selection, request: PageRequest): Collecting {
   const token = request.continue === undefined ? undefined : parseToken(request.continue);
   const wanted = token ? token.revision : (request.exact ?? revision);
   const at = wanted < 0 ? revision : wanted;
   if (at > revision) throw tooLargeRevision(at, revision);
   if (at < revision && !cache.reach(at)) throw token ? expiredToken(token) : expiredList();
   const source = at < revision ? snapshot(cache, at, selection.namespace) : cache.candidates(selection);
+  const selective = isSelective(selection);
+  const scope = walk(source, selection, token);
   const entries: Entry[] = [];
   let more = false;
-  for (const entry of walk(source, selection, token)) {
+  let looked = 0;
+  // The objects change between the turns: those of this revision are held.
+  for (const entry of selective ? [...scope] : scope) {
+    if (selective && ++looked % LOOKS === 0) yield;
+    if (!selects(selection, entry)) continue;
     if (request.limit > 0 && entries.length === request.limit) {
       more = true;
       break;
@@ -52,17 +97,18 @@ export function listPage(cache: ResourceCache, revision: number, selection: Sele
   const last = entries.at(-1);
   if (!more || !last) return { entries, revision: at };
   const next = encodeToken({ revision: at, namespace: last.namespace, name: last.name });
-  if (isSelective(selection)) return { entries, revision: at, continue: next };
+  if (selective) return { entries, revision: at, continue: next };
   return { entries, revision: at, continue: next, remaining: source.countAfter(selection.namespace, last) };
 }
 
+/** What the selection is among. */
 function* walk(source: OrderedEntries, selection: Selection, after: Token | undefined): Iterable<Entry> {
   if (selection.name !== undefined && selection.namespace !== undefined && !after) {
     const entry = source.get(selection.namespace, selection.name);
-    if (entry && selects(selection, entry)) yield entry;
+    if (entry) yield entry;
     return;
   }
-  for (const entry of source.from(selection.namespace, after)) if (selects(selection, entry)) yield entry;
+  yield* source.from(selection.namespace, after);
 }
 
 /** The objects as they were at an older revision: today's, with every later change taken back, the newest first. */

@@ -22,7 +22,7 @@ export interface WatchRequest {
 /** A cursor into the ring of changes: nothing is queued for a watcher, however slow it is. */
 export interface Watch {
   /**
-   * The next items, at most `limit` changes looked at; empty when the watcher is up to date.
+   * The next items, at most `limit` of them; none when nothing of what was looked at is for the watcher.
    * @throws ApiError 410 when the changes it needs next have fallen off the ring.
    */
   pull(limit: number): WatchItem[];
@@ -36,6 +36,10 @@ export interface Watch {
   onReady(listener: () => void): void;
   close(): void;
 }
+
+/** How long one pull may look for the objects that a watch begins with, in ms, and after how many it looks at the clock. */
+const TURN = 5;
+const LOOKS = 64;
 
 /**
  * Begins a watch.
@@ -53,10 +57,12 @@ export function openWatch(cache: ResourceCache, revision: () => number, request:
   let unsubscribe: (() => void) | undefined;
 
   function pullInitial(items: WatchItem[], limit: number): void {
-    while (initial && items.length < limit) {
+    const ends = performance.now() + TURN;
+    for (let looked = 1; initial && items.length < limit; looked++) {
+      if (looked % LOOKS === 0 && performance.now() > ends) return;
       const { value, done } = initial.next();
       if (!done) {
-        items.push({ type: 'ADDED', entry: value, source: undefined });
+        if (selects(selection, value)) items.push({ type: 'ADDED', entry: value, source: undefined });
         continue;
       }
       initial = undefined;
@@ -95,12 +101,12 @@ export function openWatch(cache: ResourceCache, revision: () => number, request:
   };
 }
 
-/** The objects at the beginning of a watch; held by reference, as they may change before a slow client has them all. */
-function initialEntries(cache: ResourceCache, selection: Selection): Iterator<Entry> {
-  const entries: Entry[] = [];
-  for (const entry of cache.candidates(selection).from(selection.namespace))
-    if (selects(selection, entry)) entries.push(entry);
-  return entries[Symbol.iterator]();
+/**
+ * The objects that a watch may begin with; held by reference, as they may change before a slow client has them all. Which
+ * of them it is for is found out as it goes: to parse them all takes too long for one turn.
+ */
+function initialEntries(cache: ResourceCache, { namespace, ...selection }: Selection): Iterator<Entry> {
+  return [...cache.candidates(selection).from(namespace)][Symbol.iterator]();
 }
 
 /** What a change is to a watcher: an object that enters its selection is ADDED, one that leaves it DELETED. */

@@ -1,5 +1,5 @@
 import { notFound } from '../../machinery/index.ts';
-import { listPage, tooLargeRevision } from '../cache/list.ts';
+import { listInTurns, type Page, tooLargeRevision } from '../cache/list.ts';
 import { openWatch } from '../cache/watch.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
@@ -51,12 +51,14 @@ export function list(core: Core, registration: Registration, request: ApiRequest
   const limitedAt = match === undefined && query.limit > 0 && resourceVersion !== undefined && resourceVersion > 0;
   const exact = match === 'Exact' || limitedAt ? resourceVersion : undefined;
   const cache = core.store.cache(registration.storage);
-  const page = listPage(cache, core.store.revision, query.selection, {
+  const listed = listInTurns(cache, core.store.revision, query.selection, {
     limit: query.limit,
     ...(query.continue === undefined ? {} : { continue: query.continue }),
     ...(exact === undefined ? {} : { exact }),
   });
-  return once(registration, page.entries, () => ({ kind: 'list', registration, page }));
+  const answer = (page: Page): Outcome | Promise<Outcome> =>
+    once(registration, page.entries, () => ({ kind: 'list', registration, page }));
+  return listed instanceof Promise ? listed.then(answer) : answer(listed);
 }
 
 /** WATCH, from a revision, from now, or beginning with what there is. */
