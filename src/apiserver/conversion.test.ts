@@ -238,3 +238,62 @@ test('a write that waits for its conversion does not hold up others, and counts 
   expect(await slow).toMatchObject({ spec: { metres: 9 }, metadata: { labels: { from: 'v2' } } });
   await ask('DELETE', path('v1', 'slow'));
 });
+
+const RULES = [{ operations: ['CREATE', 'UPDATE'], apiGroups: ['example.com'], resources: ['tubes'] }];
+const registrations = '/apis/admissionregistration.k8s.io/v1';
+
+test('a policy for another version judges what the conversion webhook makes of the object', async () => {
+  const policies = `${registrations}/validatingadmissionpolicies`;
+  const bindings = `${registrations}/validatingadmissionpolicybindings`;
+  await ask('POST', policies, {
+    metadata: { name: 'short' },
+    spec: {
+      matchConstraints: { resourceRules: RULES.map((rule) => ({ ...rule, apiVersions: ['v2'] })) },
+      validations: [{ expression: 'object.spec.metres < 5.0 && (oldObject == null || oldObject.spec.metres < 5.0)' }],
+    },
+  });
+  await ask('POST', bindings, {
+    metadata: { name: 'short' },
+    spec: { policyName: 'short', validationActions: ['Deny'] },
+  });
+  await expect(ask('POST', path('v1'), tube('v1', 'long', { length: 9000 }))).rejects.toMatchObject({
+    code: 422,
+    message: expect.stringContaining("ValidatingAdmissionPolicy 'short' with binding 'short' denied request"),
+  });
+  await ask('POST', path('v1'), tube('v1', 'short', { length: 1000 }));
+  await expect(ask('PATCH', path('v1', 'short'), { spec: { length: 9000 } })).rejects.toMatchObject({ code: 422 });
+  await ask('PATCH', path('v1', 'short'), { spec: { length: 2000 } });
+  webhook.on('/convert', (received) => answer(requestOf(received), { result: { status: 'Failed', message: 'no' } }));
+  await expect(ask('PATCH', path('v1', 'short'), { spec: { length: 3000 } })).rejects.toMatchObject({ code: 500 });
+  webhook.on('/convert', converting);
+  expect((await ask('GET', path('v1', 'short'))).spec).toMatchObject({ length: 2000 });
+  await ask('DELETE', `${bindings}/short`);
+  await ask('DELETE', `${policies}/short`);
+  await ask('DELETE', path('v1', 'short'));
+});
+
+test('a webhook for another version changes what the conversion webhook makes of the object', async () => {
+  const seen: unknown[] = [];
+  webhook.on('/mutate', ({ body }) => {
+    const { uid, object } = body['request'] as Fields & { object: KubeObject };
+    seen.push(object.apiVersion, object.spec?.['length']);
+    const patch = btoa(JSON.stringify([{ op: 'replace', path: '/spec/length', value: 3000 }]));
+    const response = { uid, allowed: true, patchType: 'JSONPatch', patch };
+    return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response };
+  });
+  const hooks = `${registrations}/mutatingwebhookconfigurations`;
+  const hook = {
+    name: 'three.example.com',
+    clientConfig: { url: `${webhook.url}/mutate`, caBundle: webhook.caBundle },
+    rules: RULES.map((rule) => ({ ...rule, apiVersions: ['v1'] })),
+    matchConditions: [{ name: 'tiny', expression: 'object.spec.length < 2500.0' }],
+    ...{ sideEffects: 'None', admissionReviewVersions: ['v1'] },
+  };
+  await ask('POST', hooks, { metadata: { name: 'three' }, webhooks: [hook] });
+  const made = await ask('POST', path('v2'), tube('v2', 'three', { metres: 2 }));
+  expect(made).toMatchObject({ apiVersion: 'example.com/v2', spec: { metres: 3, colour: 'grey' } });
+  expect((await ask('POST', path('v2'), tube('v2', 'four', { metres: 4 }))).spec).toMatchObject({ metres: 4 });
+  expect(seen).toEqual(['example.com/v1', 2000]);
+  await ask('DELETE', `${hooks}/three`);
+  await ask('DELETE', path('v2'));
+});

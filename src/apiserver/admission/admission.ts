@@ -67,7 +67,7 @@ function finalPlugins(store: Store): readonly AdmissionPlugin[] {
 
 /** Admission that objects configure: policies, in the order in which they are asked, and then webhooks. */
 export interface ConfiguredAdmission {
-  policies: readonly AdmissionPlugin[];
+  policies: readonly Partial<WaitingAdmission>[];
   webhooks: WaitingAdmission;
 }
 
@@ -77,7 +77,8 @@ export function createAdmission(
   { policies, webhooks }: ConfiguredAdmission,
 ): Admission {
   const services = createServiceAllocator(store, options.serviceRange);
-  const plugins = [...orderedPlugins(store, options), ...policies];
+  const plugins = orderedPlugins(store, options);
+  const configured: readonly Partial<WaitingAdmission>[] = [...policies, webhooks];
   const last = finalPlugins(store);
   return {
     async ready({ served }, namespace, object) {
@@ -87,7 +88,7 @@ export function createAdmission(
       const rounds = { again: false, changed: false, memory: new Map() };
       const round = function* (): Steps<void> {
         for (const plugin of plugins) plugin.mutate?.(request, rounds);
-        yield* webhooks.mutate(request, rounds);
+        for (const { mutate } of configured) if (mutate) yield* mutate(request, rounds);
       };
       yield* round();
       if (!rounds.changed) return;
@@ -97,7 +98,7 @@ export function createAdmission(
     allocate: services.admit,
     *validate(request) {
       for (const plugin of plugins) plugin.validate?.(request);
-      yield* webhooks.validate(request);
+      for (const { validate } of configured) if (validate) yield* validate(request);
       for (const plugin of last) plugin.validate?.(request);
     },
   };

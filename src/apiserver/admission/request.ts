@@ -37,7 +37,7 @@ export interface AdmissionRequest {
   annotate(key: string, value: string): void;
 }
 
-/** An admission plugin, or the policies. Both parts run in the turn in which a write is decided: neither waits. */
+/** An admission plugin. Both parts run in the turn in which a write is decided: neither waits. */
 export interface AdmissionPlugin {
   /** Upstream's name, as in --enable-admission-plugins. */
   readonly name: string;
@@ -66,7 +66,7 @@ export interface Reinvocation {
   last: KubeObject | undefined;
 }
 
-/** The webhooks: admission that may have to wait. */
+/** Policies and webhooks: admission that may have to wait for what is outside this process. */
 export interface WaitingAdmission {
   mutate(request: AdmissionRequest, rounds: Rounds): Steps<void>;
   validate(request: AdmissionRequest): Steps<void>;

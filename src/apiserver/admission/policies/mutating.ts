@@ -12,10 +12,11 @@ import { type Compiled, evaluateExpression } from '../../policy/expressions.ts';
 import { compileConditions, type MatchConditions } from '../../policy/match-conditions.ts';
 import { applyError, compileMutation, typeNameError } from '../../policy/mutations.ts';
 import { compileVariables, type Variables } from '../../policy/variables.ts';
+import type { Steps } from '../../rest/steps.ts';
 import { createMatchIndex } from '../match.ts';
 import { reinvocationOf, remember, requireAgain } from '../reinvoke.ts';
-import type { AdmissionPlugin, AdmissionRequest, Rounds } from '../request.ts';
-import { schemaOf, shownAs, takenBack } from '../versions.ts';
+import type { AdmissionRequest, Rounds, WaitingAdmission } from '../request.ts';
+import { convertFor, schemaOf, shownAs, takenBack } from '../versions.ts';
 import { createPolicies } from './definitions.ts';
 import {
   BUDGET,
@@ -61,15 +62,14 @@ function compilePolicy(spec: Fields): CompiledPolicy {
 class MutationError extends Error {}
 
 /** The MutatingAdmissionPolicies, one after another, each for its bindings. */
-export function createMutatingPolicies(dependencies: PolicyDependencies): AdmissionPlugin {
+export function createMutatingPolicies(dependencies: PolicyDependencies): Pick<WaitingAdmission, 'mutate'> {
   const policies = createPolicies(dependencies.store, 'mutatingadmissionpolicies', compilePolicy);
   const index = createMatchIndex(dependencies.registry, policies);
   return {
-    name: 'MutatingAdmissionPolicy',
-    mutate(request, rounds) {
+    *mutate(request, rounds) {
       const { invocations, misconfigured } = invocationsFor(dependencies, index, request);
       if (invocations.length === 0 && misconfigured.length === 0) return;
-      const failures = mutateWith(dependencies, invocations, request, rounds);
+      const failures = yield* mutateWith(dependencies, invocations, request, rounds);
       refuse([...misconfigured, ...failures], misconfigured.length, request);
     },
   };
@@ -89,17 +89,18 @@ function refuse(failures: readonly Misconfiguration[], misconfigured: number, re
   throw new ApiError(403, refusal.reason, causes[0] ?? '', refusal.details);
 }
 
-function mutateWith(
+function* mutateWith(
   dependencies: PolicyDependencies,
   invocations: readonly Invocation<CompiledPolicy>[],
   request: AdmissionRequest,
   rounds: Rounds,
-): Misconfiguration[] {
+): Steps<Misconfiguration[]> {
   const reinvocation = reinvocationOf('policies', rounds, request.object);
   const failures: Misconfiguration[] = [];
   for (const invocation of invocations) {
     const { policy, binding, param } = invocation;
     const budget = { left: BUDGET };
+    yield* convertFor(invocation.target, request);
     const evaluation = evaluationFor(dependencies, request, invocation, policy.compiled.variables, budget);
     const { matches, error } = policy.compiled.conditions(() => evaluation);
     if (error !== undefined) failures.push({ policy, binding, message: error });
@@ -107,7 +108,7 @@ function mutateWith(
     if (!matches || (rounds.again && !reinvocation.due.has(id))) continue;
     const before = request.object;
     for (const mutation of policy.compiled.mutations) {
-      const failure = mutate(dependencies, invocation, mutation, request);
+      const failure = yield* mutate(dependencies, invocation, mutation, request);
       if (failure !== undefined) failures.push({ policy, binding, message: failure });
     }
     if (!equalJson(before, request.object)) {
@@ -121,14 +122,15 @@ function mutateWith(
 }
 
 /** Makes one mutation, or says why it cannot be made. */
-function mutate(
+function* mutate(
   dependencies: PolicyDependencies,
   invocation: Invocation<CompiledPolicy>,
   { type, source, expression }: Mutation,
   request: AdmissionRequest,
-): string | undefined {
+): Steps<string | undefined> {
   // Nothing is left to change of what is deleted.
   if (request.operation === 'DELETE') return undefined;
+  yield* convertFor(invocation.target, request);
   const budget = { left: BUDGET };
   const { variables } = invocation.policy.compiled;
   const evaluation = evaluationFor(dependencies, request, invocation, variables, budget);
@@ -139,7 +141,7 @@ function mutate(
   const before = shownAs(request.object, invocation.target, request);
   try {
     const after = type === 'JSONPatch' ? patched(before, value) : applied(before, value, invocation, request);
-    if (!equalJson(before, after)) request.object = takenBack(after, invocation.target, request);
+    if (!equalJson(before, after)) request.object = yield* takenBack(after, invocation.target, request);
     return undefined;
   } catch (problem) {
     if (problem instanceof MutationError) return problem.message;

@@ -4,7 +4,8 @@ import { type Compiled, compileExpression, type Evaluation, evaluateExpression }
 import { compileConditions, type MatchConditions } from '../../policy/match-conditions.ts';
 import { compileVariables, type Variables } from '../../policy/variables.ts';
 import { createMatchIndex } from '../match.ts';
-import type { AdmissionPlugin, AdmissionRequest } from '../request.ts';
+import type { AdmissionRequest, WaitingAdmission } from '../request.ts';
+import { convertFor } from '../versions.ts';
 import { createPolicies, type Policy } from './definitions.ts';
 import { BUDGET, evaluationFor, type Invocation, invocationsFor, type PolicyDependencies } from './invocations.ts';
 
@@ -67,19 +68,21 @@ interface Failure {
 }
 
 /** The ValidatingAdmissionPolicies, each evaluated for its bindings. */
-export function createValidatingPolicies(dependencies: PolicyDependencies): AdmissionPlugin {
+export function createValidatingPolicies(dependencies: PolicyDependencies): Pick<WaitingAdmission, 'validate'> {
   const policies = createPolicies(dependencies.store, 'validatingadmissionpolicies', compilePolicy);
   const index = createMatchIndex(dependencies.registry, policies);
   return {
-    name: 'ValidatingAdmissionPolicy',
-    validate(request) {
+    *validate(request) {
       const { invocations, misconfigured } = invocationsFor(dependencies, index, request);
       if (invocations.length === 0 && misconfigured.length === 0) return;
       const denied: Failure[] = misconfigured
         .filter(({ policy }) => !policy.ignoreFailure)
         .map(({ policy, binding, message }) => ({ policy, binding: binding?.name, message, reason: 'Invalid' }));
       const annotations = new Map<string, Set<string>>();
-      for (const invocation of invocations) denied.push(...judge(dependencies, invocation, request, annotations));
+      for (const invocation of invocations) {
+        yield* convertFor(invocation.target, request);
+        denied.push(...judge(dependencies, invocation, request, annotations));
+      }
       for (const [key, values] of annotations) request.annotate(key, [...values].join(', '));
       if (denied[0]) throw denial(denied[0], request);
     },

@@ -15,7 +15,7 @@ import type { Evaluate } from '../evaluation.ts';
 import { createMatchIndex, isExempt, type MatchIndex, matchedResource, selectsRequest } from '../match.ts';
 import { reinvocationOf, remember, requireAgain } from '../reinvoke.ts';
 import type { AdmissionRequest, Rounds, WaitingAdmission } from '../request.ts';
-import { shownAs, takenBack } from '../versions.ts';
+import { convertFor, shownAs, takenBack } from '../versions.ts';
 import { askWebhook, WebhookFailure } from './call.ts';
 import { createHooks, type Hook } from './hooks.ts';
 
@@ -44,10 +44,11 @@ export function createWebhooks(dependencies: WebhookDependencies): WaitingAdmiss
       if (hooks.length > 0) yield* mutateWith(dependencies, hooks, request, rounds);
     },
     *validate(request) {
-      const invocations = candidates(validating, request).flatMap((hook) => {
-        const target = targetOf(dependencies, hook, request);
-        return target ? [{ hook, target }] : [];
-      });
+      const invocations: Invocation[] = [];
+      for (const hook of candidates(validating, request)) {
+        const target = yield* targetOf(dependencies, hook, request);
+        if (target) invocations.push({ hook, target });
+      }
       if (invocations.length > 0) yield* wait(validateWith(dependencies, invocations, request));
     },
   };
@@ -59,9 +60,14 @@ function candidates(index: MatchIndex<Hook>, request: AdmissionRequest): readonl
 }
 
 /** The resource in whose terms a webhook is asked about a request; undefined if it is not to be asked. */
-function targetOf(dependencies: WebhookDependencies, hook: Hook, request: AdmissionRequest): Registration | undefined {
+function* targetOf(
+  dependencies: WebhookDependencies,
+  hook: Hook,
+  request: AdmissionRequest,
+): Steps<Registration | undefined> {
   const target = matchedResource(hook.match, request, dependencies.registry);
   if (!target || !selectsRequest(hook.match, request, dependencies.store)) return undefined;
+  yield* convertFor(target, request);
   const { matches, error } = hook.conditions(() => dependencies.evaluate(request, target));
   if (error !== undefined) throw forbidden(request.registration.served, request.name, error);
   return matches ? target : undefined;
@@ -75,7 +81,7 @@ function* mutateWith(
 ): Steps<void> {
   const reinvocation = reinvocationOf('webhooks', rounds, request.object);
   for (const [index, hook] of hooks.entries()) {
-    const target = targetOf(dependencies, hook, request);
+    const target = yield* targetOf(dependencies, hook, request);
     if (!target || (rounds.again && !reinvocation.due.has(hook.id))) continue;
     const place = `round_${rounds.again ? 1 : 0}_index_${index}`;
     const changed = yield* callMutating(dependencies.caller, { hook, target }, request, place);
@@ -108,7 +114,7 @@ function* callMutating(
     const before = shownAs(request.object, target, request);
     const after = patched(before, operations);
     mutated = !equalJson(before, after);
-    if (mutated) request.object = takenBack(after, target, request);
+    if (mutated) request.object = yield* takenBack(after, target, request);
     annotatePatch(request, hook, place, operations);
     return mutated;
   } catch (error) {
