@@ -275,7 +275,7 @@ test('a policy for another version judges what the conversion webhook makes of t
 test('a webhook for another version changes what the conversion webhook makes of the object', async () => {
   const seen: unknown[] = [];
   webhook.on('/mutate', ({ body }) => {
-    const { uid, object } = body['request'] as Fields & { object: KubeObject };
+    const { uid, object } = body['request'] as unknown as { uid: string; object: KubeObject };
     seen.push(object.apiVersion, object.spec?.['length']);
     const patch = btoa(JSON.stringify([{ op: 'replace', path: '/spec/length', value: 3000 }]));
     const response = { uid, allowed: true, patchType: 'JSONPatch', patch };
