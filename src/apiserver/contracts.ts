@@ -99,6 +99,8 @@ export interface TablePrinter {
   readonly columns: readonly ColumnDefinition[];
   /** One cell a column, in order. `now` is in milliseconds since the epoch; ages are relative to it. */
   cells(object: KubeObject, now: number): unknown[];
+  /** The order of a page's rows, where it is not that of the list. */
+  order?(a: KubeObject, b: KubeObject): number;
 }
 
 /** A resource that this server serves in one version: built in, or from a CRD. */

@@ -26,6 +26,19 @@ describe('answers', () => {
     expect(parseYaml(table.text)).toMatchObject({ kind: 'Table', rows: [{ cells: ['kube-system', 'Active', '0s'] }] });
   });
 
+  test('a table of FlowSchemas has those first that are asked first', async () => {
+    const path = '/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas';
+    const { body } = await get(path, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
+    const names = (body['rows'] as { cells: string[] }[]).map(({ cells }) => cells[0]);
+    expect(names.slice(0, 4)).toEqual(['exempt', 'probes', 'system-leader-election', 'system-node-high']);
+    expect(names.at(-1)).toBe('catch-all');
+  });
+
+  test('a component that does not exist is named in the words of upstream', async () => {
+    const { body } = await get('/api/v1/componentstatuses/none');
+    expect(body).toMatchObject({ code: 404, message: 'componentstatus "none" not found' });
+  });
+
   test('what cannot be granted says what can', async () => {
     const types = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
     expect((await get(NAMESPACE, { accept: 'text/html' })).body).toMatchObject({

@@ -22,6 +22,7 @@ export {
 export { type FieldRequirement, parseFieldSelector } from './field-selector.ts';
 export { cloneJson, equalJson, isFields } from './json.ts';
 export { applyJsonPatch } from './json-patch.ts';
+export { jsonProblem } from './json-problem.ts';
 export { compileJsonPath } from './jsonpath.ts';
 export { JsonPathError } from './jsonpath-parse.ts';
 export { applyServerSide, trackUpdate } from './managed-fields.ts';
@@ -116,5 +117,5 @@ export {
   writeVarint,
   written,
 } from './types/wire-writer.ts';
-export { isZero, zeroObject, zeroValuesOf } from './types/zero-values.ts';
+export { isZero, type ZeroValues, zeroObject, zeroValuesOf } from './types/zero-values.ts';
 export { yaml } from './yaml.ts';

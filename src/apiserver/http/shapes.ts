@@ -58,8 +58,10 @@ export function* tableList(
   version: string,
 ): Iterable<Piece> {
   yield tableHead(registration, listMeta(page), version, true);
+  const { order } = registration.served.printer;
+  const entries = order ? [...page.entries].sort((a, b) => order(a.object, b.object)) : page.entries;
   let first = true;
-  for (const entry of page.entries) {
+  for (const entry of entries) {
     if (!first) yield ',';
     yield* row(registration, registration.view(entry), include, version);
     first = false;

@@ -2,7 +2,19 @@ import { describe, expect, it } from 'vitest';
 import { readCases, verdictOf } from './cases.testing.ts';
 
 /** Each case is one answer of a kube-apiserver 1.34. */
-describe.each(['apps', 'batch', 'core', 'devices', 'networking', 'pod', 'storage', 'volumes'])('%s', (file) => {
+describe.each([
+  'access',
+  'apps',
+  'batch',
+  'core',
+  'devices',
+  'networking',
+  'pod',
+  'records',
+  'storage',
+  'traffic',
+  'volumes',
+])('%s', (file) => {
   const { cases, bases } = readCases(file);
 
   it.each(

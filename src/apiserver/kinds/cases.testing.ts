@@ -90,7 +90,7 @@ export function verdictOf(
   strategy.applyDefaults?.(object);
   const rules = one.do === 'update' ? strategy : (strategy.subresources?.[one.do] ?? {});
   rules.prepareForUpdate?.(object, old);
-  const warnings = one.do === 'update' ? (strategy.warnings?.(object, old) ?? []) : [];
+  const warnings = [...new Set(rules.warnings?.(object, old) ?? [])];
   return { errors: texts(rules.validate?.(object, old)), warnings, object };
 }
 

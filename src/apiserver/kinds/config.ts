@@ -4,6 +4,8 @@ import {
   type Fields,
   forbiddenValue,
   invalidValue,
+  isFields,
+  jsonProblem,
   type KubeObject,
   requiredValue,
   type StatusCause,
@@ -69,6 +71,9 @@ export const secretStrategy: KindStrategy = {
     if (bytes > maxBytes) errors.push(tooLong('data', maxBytes));
     return [...errors, ...secretTypeErrors(secret, data)];
   },
+  warnings(secret) {
+    return secret['type'] === 'kubernetes.io/tls' ? keyPairWarnings(mapAt(secret, 'data')) : [];
+  },
 };
 
 const serviceAccountName = 'kubernetes.io/service-account.name';
@@ -101,12 +106,24 @@ function secretTypeErrors(secret: KubeObject, data: Fields): StatusCause[] {
 
 function jsonErrors(data: Fields, key: string): StatusCause[] {
   if (!Object.hasOwn(data, key)) return [];
+  const text = Buffer.from(textAt(data, key), 'base64').toString();
+  // What is wrong is told without the content, which is secret.
+  const wrong = (why: string): StatusCause[] => [invalidValue(`data[${key}]`, '<secret contents redacted>', why)];
+  let value: unknown;
   try {
-    JSON.parse(Buffer.from(textAt(data, key), 'base64').toString());
-    return [];
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    // The message may quote the content, which is secret.
-    return [invalidValue(`data[${key}]`, '<secret contents redacted>', why.replace(/,? ?".*/s, ''))];
+    value = JSON.parse(text);
+  } catch {
+    return wrong(jsonProblem(text));
   }
+  if (value === null || isFields(value)) return [];
+  const type = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
+  return wrong(`json: cannot unmarshal ${type} into Go value of type map[string]interface {}`);
+}
+
+/** What keeps a certificate and a key from being used, as far as their outer form says it. */
+function keyPairWarnings(data: Readonly<Record<string, string>>): string[] {
+  const lacks = (key: string, label: RegExp): boolean => !label.test(Buffer.from(data[key] ?? '', 'base64').toString());
+  const missing = (what: string): string[] => [`tls: failed to find any PEM data in ${what} input`];
+  if (lacks('tls.crt', /-----BEGIN [^-]+-----/)) return missing('certificate');
+  return lacks('tls.key', /-----BEGIN [^-]+-----/) ? missing('key') : [];
 }

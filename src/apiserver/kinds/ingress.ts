@@ -4,6 +4,7 @@ import {
   dnsSubdomainErrors,
   type Fields,
   invalidValue,
+  type KubeObject,
   portNameErrors,
   portNumberErrors,
   requiredValue,
@@ -14,15 +15,19 @@ import {
 import type { KindStrategy } from '../contracts.ts';
 import { invalidAll } from './checks.ts';
 import { numberAt, objectAt, objectsAt, textAt, textsAt } from './fields.ts';
+import { entryAddressErrors, entryNameErrors, entryPoints, entryPointWarnings } from './networking/entry-points.ts';
+import { typedReferenceErrors } from './networking/ingress-class.ts';
+
+const classAnnotation = 'kubernetes.io/ingress.class';
 
 export const ingressStrategy: KindStrategy = {
-  validate(ingress) {
+  validate(ingress, old) {
     const spec = ingress.spec ?? {};
     const rules = objectsAt(spec, 'rules');
     const backend = objectAt(spec, 'defaultBackend');
     const errors: StatusCause[] = [];
     if (rules.length === 0 && !backend) {
-      errors.push(invalidValue('spec', [], 'either `defaultBackend` or `rules` must be specified'));
+      errors.push(invalidValue('spec', null, 'either `defaultBackend` or `rules` must be specified'));
     }
     if (backend) errors.push(...backendErrors(backend, 'spec.defaultBackend'));
     rules.forEach((rule, index) => {
@@ -31,11 +36,37 @@ export const ingressStrategy: KindStrategy = {
     objectsAt(spec, 'tls').forEach((tls, index) => {
       errors.push(...tlsErrors(tls, `spec.tls[${index}]`));
     });
-    const name = textAt(spec, 'ingressClassName');
-    if (name !== '') errors.push(...invalidAll('spec.ingressClassName', name, dnsSubdomainErrors(name)));
-    return errors;
+    if (spec['ingressClassName'] !== undefined) {
+      const name = textAt(spec, 'ingressClassName');
+      errors.push(...invalidAll('spec.ingressClassName', name, dnsSubdomainErrors(name)));
+    }
+    return old ? errors : [...classErrors(ingress), ...errors];
+  },
+  warnings({ metadata, spec }, old) {
+    const deprecated = !old && metadata.annotations?.[classAnnotation] !== undefined;
+    if (!deprecated || spec?.['ingressClassName'] !== undefined) return [];
+    return [`annotation "${classAnnotation}" is deprecated, please use 'spec.ingressClassName' instead`];
+  },
+  subresources: {
+    status: {
+      validate(ingress, old) {
+        return entryPoints(ingress).flatMap((point, index) => {
+          const path = `status.loadBalancer.ingress[${index}]`;
+          return [...entryAddressErrors(point, path, old), ...entryNameErrors(point, path)];
+        });
+      },
+      warnings: entryPointWarnings,
+    },
   },
 };
+
+/** The annotation that came before the field must say the same. */
+function classErrors({ metadata, spec }: KubeObject): StatusCause[] {
+  const [annotation, name] = [metadata.annotations?.[classAnnotation], spec?.['ingressClassName']];
+  if (annotation === undefined || name === undefined || annotation === name) return [];
+  const detail = 'must match `ingressClassName` when both are specified';
+  return [invalidValue(`annotations.${classAnnotation}`, annotation, detail)];
+}
 
 function hostErrors(host: string, path: string): StatusCause[] {
   return invalidAll(path, host, host.includes('*') ? wildcardSubdomainErrors(host) : dnsSubdomainErrors(host));
@@ -78,11 +109,7 @@ function pathErrors(item: Fields, path: string): StatusCause[] {
 function backendErrors(backend: Fields, path: string): StatusCause[] {
   const [resource, service] = [objectAt(backend, 'resource'), objectAt(backend, 'service')];
   if (resource && service) return [invalidValue(path, '', 'cannot set both resource and service backends')];
-  if (resource) {
-    return ['kind', 'name']
-      .filter((key) => textAt(resource, key) === '')
-      .map((key) => requiredValue(`${path}.resource.${key}`));
-  }
+  if (resource) return typedReferenceErrors(resource, `${path}.resource`);
   if (!service) return [invalidValue(path, '', 'resource or service backend is required')];
   const name = textAt(service, 'name');
   const at = `${path}.service`;

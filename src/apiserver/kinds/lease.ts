@@ -1,10 +1,12 @@
-import { forbiddenValue, invalidValue, type StatusCause } from '../../machinery/index.ts';
+import { invalidValue, type KubeObject, type StatusCause } from '../../machinery/index.ts';
 import type { KindStrategy } from '../contracts.ts';
-import { numberAt, textAt } from './fields.ts';
+import { numberAt } from './fields.ts';
 
 export const leaseStrategy: KindStrategy = {
   needsVersion: true,
   createsOnUpdate: true,
+  prepareForCreate: dropCoordination,
+  prepareForUpdate: dropCoordination,
   validate({ spec }) {
     const errors: StatusCause[] = [];
     const [duration, transitions] = [numberAt(spec, 'leaseDurationSeconds'), numberAt(spec, 'leaseTransitions')];
@@ -14,9 +16,12 @@ export const leaseStrategy: KindStrategy = {
     if (transitions !== undefined && transitions < 0) {
       errors.push(invalidValue('spec.leaseTransitions', transitions, 'must be greater than or equal to 0'));
     }
-    if (textAt(spec, 'preferredHolder') !== '' && textAt(spec, 'strategy') === '') {
-      errors.push(forbiddenValue('spec.preferredHolder', 'may only be specified if `strategy` is defined'));
-    }
     return errors;
   },
 };
+
+/** What candidates agree on belongs to coordinated leader election, which is off. */
+function dropCoordination({ spec }: KubeObject): void {
+  delete spec?.['strategy'];
+  delete spec?.['preferredHolder'];
+}

@@ -3,6 +3,7 @@ import {
   forbiddenValue,
   invalidValue,
   type KubeObject,
+  requiredValue,
   type StatusCause,
   unsupportedValue,
 } from '../../machinery/index.ts';
@@ -24,7 +25,8 @@ export const priorityClassStrategy: KindStrategy = {
     if (old) return priorityChangeErrors(priorityClass, old);
     const errors = priorityErrors(priorityClass.metadata.name, numberAt(priorityClass, 'value') ?? 0);
     const policy = textAt(priorityClass, 'preemptionPolicy');
-    if (!preemptionPolicies.includes(policy)) {
+    if (policy === '') errors.push(requiredValue('preemptionPolicy'));
+    else if (!preemptionPolicies.includes(policy)) {
       errors.push(unsupportedValue('preemptionPolicy', policy, preemptionPolicies));
     }
     return errors;

@@ -11,32 +11,44 @@ import {
 import type { KindStrategy } from '../contracts.ts';
 import { invalidAll, isGiven, pathSegmentErrors, selectorErrors } from './checks.ts';
 import { objectAt, objectsAt, textAt } from './fields.ts';
+import { internalForm, type Shape } from './internal-form.ts';
+
+const roleRefShape: Shape = { APIGroup: 'apiGroup=""', Kind: 'kind=""', Name: 'name=""' };
 
 const group = 'rbac.authorization.k8s.io';
 
 export const roleStrategy: KindStrategy = {
   createsOnUpdate: true,
-  validate: (role) => rulesErrors(role, true),
+  validate: (role, old) => twice(rulesErrors(role, true), old),
 };
 
 export const clusterRoleStrategy: KindStrategy = {
   createsOnUpdate: true,
-  validate(role) {
-    const errors = rulesErrors(role, false);
-    const aggregation = objectAt(role, 'aggregationRule');
-    if (!aggregation) return errors;
-    const path = 'aggregationRule.clusterRoleSelectors';
-    const selectors = objectsAt(aggregation, 'clusterRoleSelectors');
-    if (selectors.length === 0) {
-      const detail = 'at least one clusterRoleSelector required if aggregationRule is non-nil';
-      errors.push(requiredValue(path, detail));
-    }
-    selectors.forEach((selector, index) => {
-      errors.push(...selectorErrors(selector, `${path}[${index}]`));
-    });
-    return errors;
-  },
+  validate: (role, old) => twice([...rulesErrors(role, false), ...aggregationErrors(role)], old),
 };
+
+/** Upstream checks the new object of an update two times over. */
+function twice(errors: StatusCause[], old: KubeObject | undefined): StatusCause[] {
+  return old ? [...errors, ...errors] : errors;
+}
+
+function aggregationErrors(role: KubeObject): StatusCause[] {
+  const aggregation = objectAt(role, 'aggregationRule');
+  if (!aggregation) return [];
+  const errors: StatusCause[] = [];
+  const path = 'aggregationRule.clusterRoleSelectors';
+  const selectors = objectsAt(aggregation, 'clusterRoleSelectors');
+  if (selectors.length === 0) {
+    const detail = 'at least one clusterRoleSelector required if aggregationRule is non-nil';
+    errors.push(requiredValue(path, detail));
+  }
+  selectors.forEach((selector, index) => {
+    const wrong = selectorErrors(selector, `${path}[${index}]`);
+    if (wrong.length > 0) wrong.push(invalidValue(`${path}[${index}]`, null, 'invalid label selector.'));
+    errors.push(...wrong);
+  });
+  return errors;
+}
 
 function rulesErrors(role: KubeObject, namespaced: boolean): StatusCause[] {
   return objectsAt(role, 'rules').flatMap((rule, index) => ruleErrors(rule, namespaced, `rules[${index}]`));
@@ -80,10 +92,9 @@ function bindingStrategy(kinds: readonly string[], namespaced: boolean): KindStr
       objectsAt(binding, 'subjects').forEach((subject, index) => {
         errors.push(...subjectErrors(subject, namespaced, `subjects[${index}]`));
       });
-      if (old && !equalJson(old['roleRef'], role)) {
-        errors.push(invalidValue('roleRef', role, 'cannot change roleRef'));
-      }
-      return errors;
+      const all = twice(errors, old);
+      if (!old || equalJson(old['roleRef'], role)) return all;
+      return [...all, invalidValue('roleRef', internalForm(role ?? {}, roleRefShape), 'cannot change roleRef')];
     },
   };
 }

@@ -86,7 +86,7 @@ describe('configuration', () => {
 describe('the other kinds', () => {
   it('Ingress', () => {
     expect(errorsOf('Ingress', { spec: {} })).toEqual([
-      'spec: Invalid value: []: either `defaultBackend` or `rules` must be specified',
+      'spec: Invalid value: null: either `defaultBackend` or `rules` must be specified',
     ]);
     const service = { name: 'web', port: { number: 80 } };
     const path = (fields: Fields) => ({ spec: { rules: [{ host: 'a.b', http: { paths: [fields] } }] } });
@@ -120,7 +120,7 @@ describe('the other kinds', () => {
     expect(errorsOf('RoleBinding', binding)).toEqual([]);
     const other = { ...binding, roleRef: { kind: 'Role', name: 's' } };
     expect(updateErrorsOf('RoleBinding', binding, other)).toEqual([
-      'roleRef: Invalid value: {"kind":"Role","name":"s","apiGroup":"rbac.authorization.k8s.io"}: cannot change roleRef',
+      'roleRef: Invalid value: {"APIGroup":"rbac.authorization.k8s.io","Kind":"Role","Name":"s"}: cannot change roleRef',
     ]);
   });
 

@@ -16,7 +16,7 @@ import { deviceClassStrategy } from './devices/class.ts';
 import { resourceSliceStrategy } from './devices/slice.ts';
 import { endpointSliceStrategy } from './endpoint-slice.ts';
 import { endpointsStrategy } from './endpoints.ts';
-import { eventStrategy } from './event.ts';
+import { eventStrategy, newEventStrategy } from './event.ts';
 import { flowSchemaStrategy } from './flowcontrol/flow-schema.ts';
 import { priorityLevelStrategy } from './flowcontrol/priority-level.ts';
 import { ingressStrategy } from './ingress.ts';
@@ -37,6 +37,7 @@ import { replicationControllerStrategy } from './replication-controller.ts';
 import { resourceQuotaStrategy } from './resource-quota.ts';
 import { runtimeClassStrategy } from './runtime-class.ts';
 import { serviceStrategy } from './service/service.ts';
+import { serviceAccountStrategy } from './service-account.ts';
 import { storageClassStrategy, volumeAttributesClassStrategy } from './storage/classes.ts';
 import { csiDriverStrategy, csiNodeStrategy, csiStorageCapacityStrategy } from './storage/csi.ts';
 import { persistentVolumeStrategy } from './storage/persistent-volume.ts';
@@ -60,6 +61,7 @@ const strategies: ReadonlyMap<string, KindStrategy> = new Map([
   ['/ResourceQuota', resourceQuotaStrategy],
   ['/Secret', secretStrategy],
   ['/Service', serviceStrategy],
+  ['/ServiceAccount', serviceAccountStrategy],
   ['admissionregistration.k8s.io/MutatingAdmissionPolicy', mutatingPolicyStrategy],
   ['admissionregistration.k8s.io/MutatingAdmissionPolicyBinding', mutatingBindingStrategy],
   ['admissionregistration.k8s.io/ValidatingAdmissionPolicy', validatingPolicyStrategy],
@@ -78,6 +80,7 @@ const strategies: ReadonlyMap<string, KindStrategy> = new Map([
   ['certificates.k8s.io/CertificateSigningRequest', certificateSigningRequestStrategy],
   ['coordination.k8s.io/Lease', leaseStrategy],
   ['discovery.k8s.io/EndpointSlice', endpointSliceStrategy],
+  ['events.k8s.io/Event', newEventStrategy],
   ['flowcontrol.apiserver.k8s.io/FlowSchema', flowSchemaStrategy],
   ['flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration', priorityLevelStrategy],
   ['networking.k8s.io/IPAddress', ipAddressStrategy],

@@ -1,4 +1,5 @@
 import { compareText, humanDuration, type KubeObject } from '../../machinery/index.ts';
+import type { TablePrinter } from '../contracts.ts';
 import { AGE, ageOf, column, NAME, NONE, table } from './table.ts';
 
 interface QuotaStatus {
@@ -76,7 +77,9 @@ interface FlowSchemaSpec {
   distinguisherMethod?: { type?: string };
 }
 
-export const flowSchemaPrinter = table<KubeObject<FlowSchemaSpec, { conditions?: { type: string; status: string }[] }>>(
+const precedenceOf = ({ spec }: KubeObject): number => (spec as FlowSchemaSpec | undefined)?.matchingPrecedence ?? 0;
+
+const flowSchemaTable = table<KubeObject<FlowSchemaSpec, { conditions?: { type: string; status: string }[] }>>(
   [
     NAME,
     column('PriorityLevel', 'Level at which its requests are served.'),
@@ -94,6 +97,12 @@ export const flowSchemaPrinter = table<KubeObject<FlowSchemaSpec, { conditions?:
     schema.status?.conditions?.find(({ type }) => type === 'Dangling')?.status ?? '?',
   ],
 );
+
+/** Schemas are shown in the order in which they are asked. */
+export const flowSchemaPrinter: TablePrinter = {
+  ...flowSchemaTable,
+  order: (a, b) => precedenceOf(a) - precedenceOf(b) || compareText(a.metadata.name, b.metadata.name),
+};
 
 interface LevelSpec {
   type?: string;

@@ -15,7 +15,7 @@ export function componentStatuses(core: Core, registration: Registration, reques
     return { kind: 'list', registration, page: { entries, revision: core.store.revision } };
   }
   const entry = components.find(({ name }) => name === request.info.name);
-  if (!entry) throw notFound(registration.served, request.info.name);
+  if (!entry) throw notFound({ ...registration.served, resource: 'componentstatus' }, request.info.name);
   return { kind: 'entry', code: 200, registration, entry };
 }
 

@@ -82,6 +82,11 @@ export function admitFields(
   return typed.object;
 }
 
+/** Whose errors they are: an object that two groups serve is that of the group in which it is stored. */
+function blamed({ served, storage }: Registration): { group: string; kind: string } {
+  return { group: storage.group, kind: served.kind };
+}
+
 /** What is wrong with everything but metadata. */
 function contentErrors(
   registration: Registration,
@@ -146,7 +151,7 @@ export function* finishCreate(write: Write, object: KubeObject): Steps<Decision>
     ...metadataErrors(object, registration),
     ...contentErrors(registration, object, undefined, undefined),
   ];
-  if (errors.length > 0) throw invalid(served, object.metadata.name, errors);
+  if (errors.length > 0) throw invalid(blamed(registration), object.metadata.name, errors);
   served.strategy?.warnings?.(object, undefined).forEach(request.warn);
   core.checkEscalation(request.user, object, undefined);
   yield* core.admission.validate(question);
@@ -200,7 +205,6 @@ export function* finishUpdate(
   scope: UpdateScope,
 ): Steps<Decision | undefined> {
   const { core, registration, request } = write;
-  const { served } = registration;
   const prepare = (object: KubeObject): void => {
     keepIdentity(object, old);
     if (!isStatusScope(scope) && hasStatus(registration) && scope !== 'binding') restoreStatus(object, old);
@@ -224,7 +228,7 @@ export function* finishUpdate(
     ...metadataErrors(object, registration),
     ...contentErrors(registration, object, old, scope),
   ];
-  if (errors.length > 0) throw invalid(served, object.metadata.name, errors);
+  if (errors.length > 0) throw invalid(blamed(registration), object.metadata.name, errors);
   if (scope === undefined || WITH_OWN_RULES.has(scope)) strategy?.warnings?.(object, old).forEach(request.warn);
   core.checkEscalation(request.user, object, old);
   const review = changed.review === undefined ? question : changed.review;

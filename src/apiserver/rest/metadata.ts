@@ -117,7 +117,8 @@ function countsGenerations({ custom, served }: Registration): boolean {
 
 /** Counts a change of what the object asks for: everything but metadata, and but status where status is separate. */
 export function bumpGeneration(object: KubeObject, old: KubeObject, registration: Registration): void {
-  if (!countsGenerations(registration)) return;
+  // A PriorityClass stays at its first generation.
+  if (!countsGenerations(registration) || registration.served.kind === 'PriorityClass') return;
   const ignored = new Set(['metadata', 'apiVersion', 'kind']);
   if (hasStatus(registration) || !registration.custom) ignored.add('status');
   const fields = new Set([...Object.keys(object), ...Object.keys(old)].filter((field) => !ignored.has(field)));

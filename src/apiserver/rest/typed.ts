@@ -8,6 +8,7 @@ import {
   isZero,
   type KubeObject,
   type Schema,
+  type ZeroValues,
   zeroValuesOf,
 } from '../../machinery/index.ts';
 import { goBytes, goMicroTime, goQuantity, goTime } from './typed-scalars.ts';
@@ -166,6 +167,7 @@ function structDecoder(schema: Schema, properties: Record<string, Schema>): Fiel
   const typeName = builtinTypeName(schema);
   const ownType = typeName?.slice(typeName.lastIndexOf('.') + 1);
   const { omitted, written } = zeroValuesOf(typeName);
+  const nulled = nullWhenEmpty(typeName, written);
   const known = new Map<string, { decode: Decoder; omitted: boolean }>();
   const fieldOf = (name: string) => {
     let field = known.get(name);
@@ -185,11 +187,22 @@ function structDecoder(schema: Schema, properties: Record<string, Schema>): Fiel
       }
       const value = field.decode(fields[name], at, name, decoding);
       const left = value === undefined || (decoding.complete && field.omitted && isZero(value));
-      if (!left) copy[name] = value;
+      if (!left) copy[name] = decoding.complete && nulled.has(name) && isEmptyList(value) ? null : value;
     }
     if (decoding.complete) for (const [name, zero] of written) copy[name] ??= zero();
     return copy;
   };
+}
+
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
+
+/**
+ * The lists that are written even when they are empty: null, as protobuf, in which upstream keeps its objects, knows no
+ * list without items. CRDs it keeps as they came.
+ */
+function nullWhenEmpty(typeName: string | undefined, written: ZeroValues['written']): ReadonlySet<string> {
+  if (typeName?.startsWith('apiextensions.')) return new Set();
+  return new Set(written.filter(([, zero]) => zero() === null).map(([name]) => name));
 }
 
 /** A map's values; a null among them is the zero value of their type. */

@@ -4,6 +4,7 @@ import {
   equalJson,
   forbidden,
   internalError,
+  jsonProblem,
   type KubeObject,
 } from '../../../machinery/index.ts';
 import type { Registration } from '../../registry/registration.ts';
@@ -152,14 +153,6 @@ function operationsOf(base64: string): unknown[] {
   if (Array.isArray(operations)) return operations;
   if (operations === null) return [];
   throw undecodable(`json: cannot unmarshal ${typeof operations} into Go value of type jsonpatch.Patch`);
-}
-
-/** What Go says of the commonest texts that are no JSON: those that do not even begin like it, or end too early. */
-function jsonProblem(text: string): string {
-  const first = text.trimStart().at(0) ?? '';
-  return /["[{\d-]/.test(first) || first === ''
-    ? 'unexpected end of JSON input'
-    : `invalid character '${first}' looking for beginning of value`;
 }
 
 function patched(object: KubeObject, operations: unknown[]): KubeObject {

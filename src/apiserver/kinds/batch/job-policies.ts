@@ -88,7 +88,7 @@ function exitCodeErrors(requirement: Fields, path: string, containers: ReadonlyS
     errors.push(invalidValue(`${path}.containerName`, name, detail));
   }
   if (values.length === 0) {
-    errors.push(invalidValue(`${path}.values`, given ?? null, 'at least one value is required'));
+    errors.push(invalidValue(`${path}.values`, values, 'at least one value is required'));
   } else if (values.length > MAX_EXIT_CODES) errors.push(tooMany(`${path}.values`, values.length, MAX_EXIT_CODES));
   const seen = new Set<number>();
   values.forEach((value, index) => {

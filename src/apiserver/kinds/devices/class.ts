@@ -1,7 +1,10 @@
 import {
   CelError,
+  type CelType,
+  celType,
   compileCel,
   type Fields,
+  formatType,
   invalidValue,
   isFields,
   requiredValue,
@@ -17,6 +20,16 @@ import { driverNameErrors } from '../storage/csi.ts';
 const maxItems = 32;
 const maxExpression = 10 * 1024;
 const maxParameters = 10 * 1024;
+
+/** Values by the domain and name of what a driver says of a device. */
+const byDomain = (value: CelType): CelType => celType.map(celType.string, celType.map(celType.string, value));
+
+/** What a selector sees. The value of an attribute is of a type that only the driver knows. */
+const device = celType.object('kubernetes.DRADevice', {
+  driver: celType.string,
+  attributes: byDomain(celType.dyn),
+  capacity: byDomain(celType.opaque('kubernetes.Quantity')),
+});
 
 export const deviceClassStrategy: KindStrategy = {
   prepareForCreate({ spec }) {
@@ -57,8 +70,10 @@ export function selectorsErrors(selectors: readonly Fields[], path: string): Sta
 function expressionErrors(expression: string, path: string): StatusCause[] {
   if (Buffer.byteLength(expression) > maxExpression) return [tooLong(path, maxExpression)];
   try {
-    compileCel(expression, { variables: ['device'] });
-    return [];
+    const { type } = compileCel(expression, { variables: { device } });
+    if (type.kind === 'bool' || type.kind === 'dyn') return [];
+    const detail = `must evaluate to bool or the unknown type, not ${formatType(type)}`;
+    return [invalidValue(path, expression, detail)];
   } catch (error) {
     if (!(error instanceof CelError)) throw error;
     return [invalidValue(path, expression, `compilation failed: ${error.report}`)];

@@ -1,5 +1,4 @@
 import {
-  dnsSubdomainErrors,
   type Fields,
   forbiddenValue,
   invalidValue,
@@ -9,11 +8,10 @@ import {
   type StatusCause,
   unsupportedValue,
 } from '../../../machinery/index.ts';
-import { legacyAddressErrors } from '../addresses.ts';
 import { invalidAll, isGiven } from '../checks.ts';
-import { objectAt, objectsAt, textAt, textsAt } from '../fields.ts';
-import { legacyCidrErrors, parseAddress } from '../networking/ip-values.ts';
-import { addressWarnings } from '../networking/ip-warnings.ts';
+import { textsAt } from '../fields.ts';
+import { entryAddressErrors, entryNameErrors, entryPoints } from '../networking/entry-points.ts';
+import { legacyCidrErrors } from '../networking/ip-values.ts';
 import { onlyForLoadBalancers } from './traffic.ts';
 import { isLoadBalancer } from './types.ts';
 
@@ -58,24 +56,20 @@ export function loadBalancerClassErrors(spec: Fields, old?: Fields): StatusCause
 }
 
 /** What is wrong with the status that a load balancer gives a service. */
-export function loadBalancerStatusErrors({ spec, status }: KubeObject, old: KubeObject | undefined): StatusCause[] {
+export function loadBalancerStatusErrors(service: KubeObject, old: KubeObject | undefined): StatusCause[] {
   const path = 'status.loadBalancer.ingress';
-  const points = objectsAt(objectAt(status, 'loadBalancer'), 'ingress');
-  if (points.length > 0 && spec && !isLoadBalancer(spec)) {
+  const points = entryPoints(service);
+  if (points.length > 0 && service.spec && !isLoadBalancer(service.spec)) {
     return [forbiddenValue(path, "may only be used when `spec.type` is 'LoadBalancer'")];
   }
-  const known = objectsAt(objectAt(old?.status, 'loadBalancer'), 'ingress').map((point) => textAt(point, 'ip'));
-  return points.flatMap((point, index) => ingressPointErrors(point, `${path}[${index}]`, known));
-}
-
-function ingressPointErrors(point: Fields, path: string, known: readonly string[]): StatusCause[] {
-  const ip = textAt(point, 'ip');
-  const checked = ip === '' || known.includes(ip);
-  return [
-    ...(checked ? [] : legacyAddressErrors(ip, `${path}.ip`)),
-    ...ipModeErrors(point, `${path}.ipMode`),
-    ...hostNameErrors(textAt(point, 'hostname'), `${path}.hostname`),
-  ];
+  return points.flatMap((point, index) => {
+    const at = `${path}[${index}]`;
+    return [
+      ...entryAddressErrors(point, at, old),
+      ...ipModeErrors(point, `${at}.ipMode`),
+      ...entryNameErrors(point, at),
+    ];
+  });
 }
 
 function ipModeErrors(point: Fields, path: string): StatusCause[] {
@@ -85,18 +79,4 @@ function ipModeErrors(point: Fields, path: string): StatusCause[] {
   }
   if (!isGiven(point['ip'])) return [forbiddenValue(path, 'may not be specified when `ip` is not set')];
   return mode === 'Proxy' || mode === 'VIP' ? [] : [unsupportedValue(path, mode, ['Proxy', 'VIP'])];
-}
-
-/** What a client should know about a status that is right. */
-export function loadBalancerStatusWarnings({ status }: KubeObject): string[] {
-  return objectsAt(objectAt(status, 'loadBalancer'), 'ingress').flatMap((point, index) =>
-    addressWarnings(textAt(point, 'ip'), `status.loadBalancer.ingress[${index}]`),
-  );
-}
-
-/** What is wrong with the name of a point of entry, if it has one. */
-export function hostNameErrors(name: string, path: string): StatusCause[] {
-  if (name === '') return [];
-  const errors = invalidAll(path, name, dnsSubdomainErrors(name));
-  return parseAddress(name) ? [...errors, invalidValue(path, name, 'must be a DNS name, not an IP address')] : errors;
 }

@@ -1,15 +1,11 @@
 import type { Fields, KubeObject, StatusCause } from '../../../machinery/index.ts';
 import type { KindStrategy } from '../../contracts.ts';
 import { ensureObject, numberAt, objectAt, objectsAt, setDefault, textAt } from '../fields.ts';
+import { entryPointWarnings } from '../networking/entry-points.ts';
 import { clusterIpChangeErrors, familyChangeErrors } from './address-changes.ts';
 import { addressesErrors, externalIpErrors } from './addresses.ts';
 import { dropOutgrown, keepAllocated, syncClusterIps } from './changes.ts';
-import {
-  loadBalancerClassErrors,
-  loadBalancerErrors,
-  loadBalancerStatusErrors,
-  loadBalancerStatusWarnings,
-} from './load-balancer.ts';
+import { loadBalancerClassErrors, loadBalancerErrors, loadBalancerStatusErrors } from './load-balancer.ts';
 import { nodePortErrors, portsErrors } from './ports.ts';
 import { affinityErrors, trafficErrors } from './traffic.ts';
 import { isExposed, isExternalName, serviceTypeErrors } from './types.ts';
@@ -70,7 +66,7 @@ export const serviceStrategy: KindStrategy = {
   subresources: {
     status: {
       validate: loadBalancerStatusErrors,
-      warnings: loadBalancerStatusWarnings,
+      warnings: entryPointWarnings,
     },
   },
 };
