@@ -3,11 +3,10 @@ import { readFileSync } from 'node:fs';
 /** Clock ticks a second, in which the kernel counts CPU time (USER_HZ, 100 on every Linux that Node runs on). */
 const TICKS = 100;
 
-/** The resident memory of processes, in megabytes (proc(5), VmRSS). */
-export function residentMegabytes(pids: readonly number[]): number {
-  const kilobytes = pids.map((pid) =>
-    Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]),
-  );
+/** The resident memory of processes, in megabytes (proc(5)): all of it, or only what is mapped from files. */
+export function residentMegabytes(pids: readonly number[], what: 'VmRSS' | 'RssFile' = 'VmRSS'): number {
+  const line = new RegExp(`^${what}:\\s+(\\d+) kB$`, 'm');
+  const kilobytes = pids.map((pid) => Number(line.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]));
   return kilobytes.reduce((sum, each) => sum + each, 0) / 1024;
 }
 

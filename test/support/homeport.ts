@@ -9,7 +9,7 @@ import { root, tool } from './tools.ts';
 const main = join(root, 'src', 'cli', 'main.ts');
 
 /** As scripts/run.mjs starts it. */
-const nursery = '--max-semi-space-size=4';
+const memory = ['--max-semi-space-size=4', '--heap-growing-percent=100', '--expose-gc'];
 
 /** A real Homeport in its own process, as a user starts it, with real clients beside it. */
 export interface TestHomeport {
@@ -41,7 +41,7 @@ export function homeport(args: readonly string[], options?: RunOptions): Promise
 /** Starts Homeport on free ports. Without a data directory it gets a temporary one, removed by `stop`. */
 export async function startHomeport(flags: readonly string[] = [], givenDir?: string): Promise<TestHomeport> {
   const dataDir = givenDir ?? mkdtempSync(join(tmpdir(), 'homeport-test-'));
-  const args = [nursery, main, 'up', '--data', dataDir, '--secure-port', '0', '--apps-port', '0', ...flags];
+  const args = [...memory, main, 'up', '--data', dataDir, '--secure-port', '0', '--apps-port', '0', ...flags];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -26,6 +26,11 @@ const NEWEST_CHECKED = 1_000;
 const COMPACTION_BATCH = 2_000;
 /** Less free space than this, in bytes, and a failing write is put down to the full disk. */
 const NEARLY_FULL = 4 * 1024 * 1024;
+/**
+ * Room in the address space, in bytes, which takes no memory: a map that is too small is replaced by one of twice the size,
+ * and the library keeps the old ones with all the pages of theirs. Windows would make the file as large.
+ */
+const MAP = process.platform === 'win32' ? {} : { mapSize: 16 * 1024 ** 3 };
 /** etcd's --quota-backend-bytes when it is not set. */
 const USUAL_QUOTA = 2 * 1024 * 1024 * 1024;
 
@@ -70,10 +75,10 @@ export function openDatabase(
 ): RootDatabase<Buffer, string> {
   const path = `${folder}/${DATABASE_FILE}`;
   if (check !== 'none') checkDatabaseFile(path, check);
-  // No mapSize: LMDB grows its map by itself, and sizes past 2 GiB written as 32-bit shifts turn negative.
   // No overlappingSync: a commit is only reported once it is on disk.
   return open<Buffer, string>({
     path,
+    ...MAP,
     encoding: 'binary',
     overlappingSync: false,
     // The store batches by itself; the library's own batches of a turn leave a promise unhandled when a commit fails.

@@ -7,6 +7,7 @@ import { lockDataDir } from '../../host/index.ts';
 import { colours } from '../colours.ts';
 import { type Configuration, options, readConfiguration } from '../configuration.ts';
 import { meaningOf } from '../explain.ts';
+import { giveBackMemory } from '../give-back-memory.ts';
 import { descriptionsBelow, withExamples } from '../help.ts';
 import { readStatus, retire, writeStatus } from '../instance.ts';
 import type { Platform } from '../up.ts';
@@ -49,7 +50,9 @@ async function up(configuration: Configuration): Promise<void> {
     const platform = await startPlatform(configuration, log);
     publish(configuration, platform);
     console.log(banner(configuration, platform));
+    const stopGivingBack = giveBackMemory();
     log.info({ signal: await stopped.promise }, 'stopping');
+    stopGivingBack();
     console.log(colours.dim('Stopping: pods first …'));
     await platform.stop();
     console.log(`Stopped. Everything is kept in ${dataDir}.`);
