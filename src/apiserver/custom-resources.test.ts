@@ -142,6 +142,25 @@ test('a removed definition takes its objects and its paths with it', async () =>
   );
 });
 
+test('metadata that cannot be read is named as Go does, which reads it by itself', async () => {
+  await post(CRDS, definition('Plain', { type: 'object' }));
+  const plains = '/apis/example.com/v1/namespaces/default/plains';
+  await eventually(
+    () => get(plains),
+    (answer) => !(answer instanceof Error),
+  );
+  for (const [metadata, why] of [
+    [{ labels: { a: 1 } }, 'number into Go struct field ObjectMeta.labels of type string'],
+    [{ finalizers: 'x' }, 'string into Go struct field ObjectMeta.finalizers of type []string'],
+    [{ ownerReferences: {} }, 'object into Go struct field ObjectMeta.ownerReferences of type []v1.OwnerReference'],
+  ] as const) {
+    const body = { apiVersion: 'example.com/v1', kind: 'Plain', metadata: { name: 'a', ...metadata } };
+    await expect(post(plains, body)).rejects.toThrow(
+      `Plain in version "v1" cannot be handled as a Plain: json: cannot unmarshal ${why}`,
+    );
+  }
+});
+
 test('a null at the top that the schema forbids is not kept', async () => {
   const path = await install('Nully', { type: 'object', properties: { size: { type: 'integer' } } });
   const body = { apiVersion: 'example.com/v1', kind: 'Nully', metadata: { name: 'x' }, spec: null };

@@ -11,6 +11,10 @@ function decode(object: unknown): { object: KubeObject; unknown: string[] } {
 
 test.each([
   [{ data: { size: 3 } }, 'number', 'ConfigMap.data', 'string'],
+  [{ data: [] }, 'array', 'ConfigMap.data', 'map[string]string'],
+  [{ metadata: { finalizers: 'x' } }, 'string', 'ObjectMeta.metadata.finalizers', '[]string'],
+  [{ metadata: { ownerReferences: {} } }, 'object', 'ObjectMeta.metadata.ownerReferences', '[]v1.OwnerReference'],
+  [{ metadata: { ownerReferences: ['x'] } }, 'string', 'ObjectMeta.metadata.ownerReferences', 'v1.OwnerReference'],
   [{ metadata: { name: 'a', labels: { on: true } } }, 'bool', 'ObjectMeta.metadata.labels', 'string'],
   [
     { metadata: { name: 'a', ownerReferences: [{ uid: 7 }] } },

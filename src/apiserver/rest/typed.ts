@@ -134,12 +134,13 @@ function unreadable(why: string, { kind, version }: Decoding): ApiError {
   return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`);
 }
 
-function listDecoder({ items }: Schema): Decoder {
+function listDecoder(schema: Schema): Decoder {
+  const { items } = schema;
   const decode = items && decoderOf(items);
   const zero = items && zeroOf(items);
   return (value, place, key, decoding) => {
     if (value === null) return undefined;
-    if (!Array.isArray(value)) return mismatch(value, 'array', place, key, decoding);
+    if (!Array.isArray(value)) return mismatch(value, goTypeOf(schema), place, key, decoding);
     if (!decode) return value.map(cloneJson);
     const at: Place = { parent: place, key, named: false, type: place.type };
     return value.map((item, index) => (item === null ? zero?.() : decode(item, at, index, decoding)));
@@ -149,15 +150,13 @@ function listDecoder({ items }: Schema): Decoder {
 function objectDecoder(schema: Schema): Decoder {
   const { properties, additionalProperties } = schema;
   let decode: FieldsDecoder = cloneJson;
-  const ofText = typeof additionalProperties === 'object' && additionalProperties.type === 'string';
-  const goType = ofText ? 'map[string]string' : 'object';
   if (properties) decode = structDecoder(schema, properties);
   else if (typeof additionalProperties === 'object' && !schema['x-kubernetes-preserve-unknown-fields']) {
     decode = mapDecoder(additionalProperties);
   }
   return (value, place, key, decoding) => {
     if (isFields(value)) return decode(value, place, key, decoding);
-    return value === null ? undefined : mismatch(value, goType, place, key, decoding);
+    return value === null ? undefined : mismatch(value, goTypeOf(schema), place, key, decoding);
   };
 }
 
@@ -177,7 +176,8 @@ function structDecoder(schema: Schema, properties: Record<string, Schema>): Fiel
     return field;
   };
   return (fields, place, key, decoding) => {
-    const at: Place = { parent: place, key, named: true, type: ownType ?? place.type };
+    // What is no Go type is on no path: of custom resources Go reads the metadata by itself.
+    const at: Place = { parent: place, key, named: ownType !== undefined, type: ownType ?? place.type };
     const copy: Fields = {};
     for (const name of Object.keys(fields)) {
       const field = fieldOf(name);
@@ -255,6 +255,17 @@ function mismatch(value: unknown, wanted: string, place: Place, key: string | nu
   const found = foundType(value, wanted);
   const field = `${place.type}.${fieldsTo(place, key)}`;
   throw unreadable(`json: cannot unmarshal ${found} into Go struct field ${field} of type ${wanted}`, decoding);
+}
+
+/** What Go calls the type of a list, map or struct: '[]v1.Container', 'map[string]string'. */
+function goTypeOf(schema: Schema): string {
+  const name = builtinTypeName(schema);
+  if (name !== undefined) return name.split('.').slice(-2).join('.');
+  const { type, items, additionalProperties } = schema;
+  if (type === 'array' && items) return `[]${goTypeOf(items)}`;
+  if (typeof additionalProperties === 'object') return `map[string]${goTypeOf(additionalProperties)}`;
+  if (type === 'boolean') return 'bool';
+  return (type === 'integer' ? schema.format : type) ?? 'object';
 }
 
 /** A number is shown where another number would do. */

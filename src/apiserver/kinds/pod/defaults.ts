@@ -32,12 +32,28 @@ function dropDisabled(spec: Fields): void {
     }
   }
   delete spec['hostnameOverride'];
+  dropImageVolumes(spec);
   for (const volume of objectsAt(spec, 'volumes')) {
     for (const source of objectsAt(objectAt(volume, 'projected'), 'sources')) {
       delete source['clusterTrustBundle'];
       delete source['podCertificate'];
     }
   }
+}
+
+/** Volumes that are images, with their mounts. */
+function dropImageVolumes(spec: Fields): void {
+  const images = objectsAt(spec, 'volumes').filter((volume) => volume['image'] !== undefined);
+  if (images.length === 0) return;
+  const names = new Set(images.map(({ name }) => name));
+  keepOnly(spec, 'volumes', ({ name }) => !names.has(name));
+  for (const container of allContainers(spec)) keepOnly(container, 'volumeMounts', ({ name }) => !names.has(name));
+}
+
+function keepOnly(fields: Fields, list: string, wanted: (item: Fields) => boolean): void {
+  const kept = objectsAt(fields, list).filter(wanted);
+  if (kept.length > 0) fields[list] = kept;
+  else delete fields[list];
 }
 
 function dropStopSignal(container: Fields): void {

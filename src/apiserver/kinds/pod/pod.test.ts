@@ -47,6 +47,26 @@ describe('pods', () => {
     expect(pod.status).toEqual({ phase: 'Pending', qosClass: 'Burstable' });
   });
 
+  it('lose volumes that are images, and their mounts: the feature is off in 1.34', () => {
+    const mount = (name: string) => ({ name, mountPath: `/${name}` });
+    const { spec } = create('Pod', {
+      spec: {
+        initContainers: [{ name: 'i', image: 'i', volumeMounts: [mount('image')] }],
+        containers: [{ name: 'c', image: 'c', volumeMounts: [mount('image'), mount('empty')] }],
+        volumes: [
+          { name: 'image', image: { reference: 'x' } },
+          { name: 'empty', emptyDir: {} },
+        ],
+      },
+    });
+    expect(spec).toMatchObject({
+      containers: [{ volumeMounts: [mount('empty')] }],
+      volumes: [{ name: 'empty', emptyDir: {} }],
+    });
+    expect(spec).not.toHaveProperty('initContainers.0.volumeMounts');
+    expect(spec).toHaveProperty('initContainers.0.name', 'i');
+  });
+
   it('are refused with a cause for each wrong field', () => {
     expect(errorsOf('Pod', { spec: { containers: [] } })).toEqual(['spec.containers: Required value']);
     expect(
