@@ -1,14 +1,16 @@
-import { invalidValue, qualifiedNameErrors } from '../../machinery/index.ts';
+import { invalidValue, type KubeObject, qualifiedNameErrors, type StatusCause } from '../../machinery/index.ts';
 import type { KindStrategy } from '../contracts.ts';
 import { invalidAll } from './checks.ts';
-import { ensureObject, textsAt } from './fields.ts';
+import { ensureObject, setDefault, textAt, textsAt } from './fields.ts';
 
 const nameLabel = 'kubernetes.io/metadata.name';
 const kubernetesFinalizer = 'kubernetes';
 
 /** Namespaces carry their name as a label, and spec.finalizers, which only the finalize subresource changes. */
 export const namespaceStrategy: KindStrategy = {
-  applyDefaults({ metadata }) {
+  applyDefaults(namespace) {
+    const { metadata } = namespace;
+    setDefault(ensureObject(namespace, 'status'), 'phase', 'Active');
     if (metadata.name) metadata.labels = { ...metadata.labels, [nameLabel]: metadata.name };
   },
   prepareForCreate(namespace) {
@@ -32,4 +34,14 @@ export const namespaceStrategy: KindStrategy = {
       return [...errors, invalidValue('spec.finalizers', name, detail)];
     });
   },
+  subresources: { status: { validate: phaseErrors } },
 };
+
+/** Whether a namespace goes is said by its deletion, not by whoever writes its status. */
+function phaseErrors({ metadata, status }: KubeObject): StatusCause[] {
+  const phase = textAt(status, 'phase');
+  const [wanted, when] = metadata.deletionTimestamp ? ['Terminating', 'is not empty'] : ['Active', 'is empty'];
+  if (phase === wanted) return [];
+  const detail = `may only be '${wanted}' if \`deletionTimestamp\` ${when}`;
+  return [invalidValue('status.Phase', phase, detail)];
+}

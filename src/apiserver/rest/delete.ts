@@ -166,9 +166,10 @@ function deletion(old: KubeObject, current: Entry, options: DeleteOptions): Deci
       ? Date.now()
       : Date.parse(metadata.deletionTimestamp ?? '') - (metadata.deletionGracePeriodSeconds ?? 0) * 1000;
     metadata.deletionTimestamp = timestamp((grace === 0 ? Date.now() : began) + grace * 1000);
-    metadata.deletionGracePeriodSeconds = grace;
     if (first && metadata.generation) metadata.generation++;
+    // A namespace goes when it is empty: it has no grace period.
     if (isNamespace(object)) object.status = { ...object.status, phase: 'Terminating' };
+    else metadata.deletionGracePeriodSeconds = grace;
   }
   if (isReleased(object)) return { remove: true };
   const sameFinalizers = String(metadata.finalizers) === String(old.metadata.finalizers);

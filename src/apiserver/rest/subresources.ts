@@ -91,7 +91,9 @@ export async function finalize(core: Core, namespaces: Registration, request: Ap
   return change(write, 'finalize', (old) => {
     checkVersion(write, given, old);
     const object = cloneJson(old);
-    object.spec = { ...object.spec, finalizers: given.spec?.['finalizers'] ?? [] };
+    const finalizers = given.spec?.['finalizers'];
+    const { finalizers: _, ...spec } = object.spec ?? {};
+    object.spec = finalizers === undefined ? spec : { ...spec, finalizers };
     return { object };
   });
 }
