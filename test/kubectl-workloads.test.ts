@@ -90,9 +90,12 @@ describe.each(['kubectl', 'kubectl-1.30'] as const)('%s', (program) => {
 
   test('runs, waits, debugs, tells of events, and empties a node', () => typed('ran', ran('homeport')));
 
-  test.runIf(program === 'kubectl')('waits for what is not there yet', async () => {
-    const waiting = homeport.kubectl('wait configmap/late --for=create --timeout=20s');
-    await homeport.kubectl('create configmap late');
-    expect(await waiting).toBe('configmap/late condition met\n');
-  });
+  // kubectl 1.30 has no such wait yet.
+  if (program === 'kubectl') {
+    test('waits for what is not there yet', async () => {
+      const waiting = homeport.kubectl('wait configmap/late --for=create --timeout=20s');
+      await homeport.kubectl('create configmap late');
+      expect(await waiting).toBe('configmap/late condition met\n');
+    });
+  }
 });

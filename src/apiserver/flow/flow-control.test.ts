@@ -173,22 +173,14 @@ test('edits of the objects hold from the next request on', async () => {
   expect(sort(user('jane', 'left')).level.spec.uid).toBe('uid of right');
 });
 
-test('costs next to nothing while the server is idle', async () => {
+test('an idle server gives a seat at once, and has it back when the request is over', async () => {
   await twoLevels();
   const jane = user('jane', 'a', 'b', 'left');
-  const count = 20_000;
-  // Processor time: that others are busy says nothing about us.
-  const run = async (): Promise<number> => {
-    const began = process.cpuUsage();
-    for (let index = 0; index < count; index++) {
-      const seat = admit(jane);
-      (seat instanceof Promise ? await seat : seat).release();
-      if (index % 100 === 0) await new Promise(setImmediate);
-    }
-    const { user: own, system } = process.cpuUsage(began);
-    return (own + system) / count;
-  };
-  await run();
-  // In microseconds; a third of that on a quiet machine.
-  expect(await run()).toBeLessThan(5);
+  for (let index = 0; index < 1000; index++) {
+    // A turn of the event loop belongs to many: what is idle is known in the next one.
+    if (index % 10 === 0) await new Promise(setImmediate);
+    const seat = admit(jane);
+    expect(seat).not.toBeInstanceOf(Promise);
+    if (!(seat instanceof Promise)) seat.release();
+  }
 });
