@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { equalJson, type KubeObject, timestamp } from '../machinery/index.ts';
+import { equalJson, type KubeObject, resourceOf, timestamp } from '../machinery/index.ts';
 import { parseServiceRange } from './admission/service-range.ts';
 import { bootstrapRbac } from './auth/bootstrap/rbac.ts';
 import { reconcileRbac } from './auth/bootstrap/reconcile.ts';
@@ -55,14 +55,8 @@ async function ensure(
   object: KubeObject,
   reconcile: (current: KubeObject, wanted: KubeObject) => KubeObject | undefined,
 ): Promise<void> {
-  const slash = object.apiVersion.indexOf('/');
-  const group = slash < 0 ? '' : object.apiVersion.slice(0, slash);
-  const registration = registry
-    .all()
-    .find(
-      ({ served, apiVersion }) =>
-        served.group === group && apiVersion === object.apiVersion && served.kind === object.kind,
-    );
+  const { group, version, resource } = resourceOf(object.apiVersion, object.kind);
+  const registration = registry.find(group, version, resource);
   if (!registration)
     throw new Error(`creating ${object.kind} ${object.metadata.name} at start: the kind is not served`);
   const { namespace = '', name } = object.metadata;

@@ -1,24 +1,26 @@
 import { compareElements } from './field-set.ts';
 import { equalJson, getOwn, isFields } from './json.ts';
+import { unmanagedFields, unmanagedMetadata } from './managed-entries.ts';
 import type { Fields, KubeObject } from './object.ts';
 import type { Schema } from './schema.ts';
 import { atomOf, elementOf, fieldOf, isNothing } from './typed.ts';
 import { builtinTypeName } from './types/schema-graph.ts';
 import { zeroObject } from './types/zero-values.ts';
 
-/** Fields at the top of an object and in its metadata that nobody owns (see neverManaged). */
-const UNMANAGED = new Set(['apiVersion', 'kind']);
-const UNMANAGED_METADATA = new Set([
-  'name',
-  'namespace',
-  'creationTimestamp',
-  'selfLink',
-  'uid',
-  'clusterName',
-  'generation',
-  'managedFields',
-  'resourceVersion',
-]);
+const UNMANAGED: ReadonlySet<string> = new Set(unmanagedFields);
+const UNMANAGED_METADATA: ReadonlySet<string> = new Set(unmanagedMetadata);
+
+/** By schema: what Go writes of an empty object of it. Only ever read. */
+const zeros = new WeakMap<Schema, Fields>();
+
+function zeroOf(schema: Schema): Fields {
+  let zero = zeros.get(schema);
+  if (!zero) {
+    zero = zeroObject(builtinTypeName(schema) ?? '');
+    zeros.set(schema, zero);
+  }
+  return zero;
+}
 
 /**
  * The fields that the creator of an object owns, as FieldsV1: what comparing the object with an empty one finds, in one
@@ -27,7 +29,7 @@ const UNMANAGED_METADATA = new Set([
  */
 export function createdFields(object: KubeObject, schema: Schema): Fields | undefined {
   const fields: Fields = {};
-  const zero = zeroObject(builtinTypeName(schema) ?? '');
+  const zero = zeroOf(schema);
   for (const key of sortedKeys(object)) {
     const value = object[key];
     if (value === undefined || UNMANAGED.has(key)) continue;

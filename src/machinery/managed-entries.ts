@@ -103,31 +103,30 @@ function compareManagers(a: Manager, b: Manager): number {
   );
 }
 
-const fields = (...names: string[]): Map<string, FieldSet> =>
+const fields = (names: readonly string[]): Map<string, FieldSet> =>
   new Map(names.map((name) => [`f:${name}`, { member: true }]));
+
+/** Fields at the top of an object that nobody owns. */
+export const unmanagedFields: readonly string[] = ['apiVersion', 'kind'];
+/** Fields of metadata that nobody owns. */
+export const unmanagedMetadata: readonly string[] = [
+  'name',
+  'namespace',
+  'creationTimestamp',
+  'selfLink',
+  'uid',
+  'clusterName',
+  'generation',
+  'managedFields',
+  'resourceVersion',
+];
 
 /** What no manager owns: what the server alone writes, and what identifies the object. */
 export const neverManaged: FieldSet = {
   member: false,
   children: new Map([
-    ...fields('apiVersion', 'kind'),
-    [
-      'f:metadata',
-      {
-        member: true,
-        children: fields(
-          'name',
-          'namespace',
-          'creationTimestamp',
-          'selfLink',
-          'uid',
-          'clusterName',
-          'generation',
-          'managedFields',
-          'resourceVersion',
-        ),
-      },
-    ],
+    ...fields(unmanagedFields),
+    ['f:metadata', { member: true, children: fields(unmanagedMetadata) }],
   ]),
 };
 

@@ -60,37 +60,14 @@ const SPEC: Readonly<Record<string, readonly Field[]>> = {
   ],
 };
 
-const STATUS: Readonly<Record<string, readonly Field[]>> = {
-  Object: [
-    ['target', 'describedObject'],
-    ['metricName', 'metric', 'name'],
-    ['currentValue', 'current', 'value'],
-    ['selector', 'metric', 'selector'],
-    ['averageValue', 'current', 'averageValue'],
-  ],
-  Pods: [
-    ['metricName', 'metric', 'name'],
-    ['currentAverageValue', 'current', 'averageValue'],
-    ['selector', 'metric', 'selector'],
-  ],
-  Resource: [
-    ['name', 'name'],
-    ['currentAverageUtilization', 'current', 'averageUtilization'],
-    ['currentAverageValue', 'current', 'averageValue'],
-  ],
-  ContainerResource: [
-    ['name', 'name'],
-    ['currentAverageUtilization', 'current', 'averageUtilization'],
-    ['currentAverageValue', 'current', 'averageValue'],
-    ['container', 'container'],
-  ],
-  External: [
-    ['metricName', 'metric', 'name'],
-    ['metricSelector', 'metric', 'selector'],
-    ['currentValue', 'current', 'value'],
-    ['currentAverageValue', 'current', 'averageValue'],
-  ],
-};
+/** A status says what is current where the spec says what the target is. */
+const STATUS: Readonly<Record<string, readonly Field[]>> = Object.fromEntries(
+  Object.entries(SPEC).map(([type, fields]) => [type, fields.map(ofStatus)]),
+);
+
+function ofStatus([v1, ...v2]: Field): Field {
+  return v2[0] === 'target' ? [v1.replace(/^target/, 'current'), 'current', ...v2.slice(1)] : [v1, ...v2];
+}
 
 /** The types of metrics in the order of their fields, and the quantities that v1 writes even if nobody set them. */
 const TYPES = ['Object', 'Pods', 'Resource', 'ContainerResource', 'External'] as const;
