@@ -4,70 +4,33 @@ import {
   type Fields,
   forbiddenValue,
   invalidValue,
-  rangeMessage,
   requiredValue,
   type StatusCause,
   unsupportedValue,
 } from '../../../machinery/index.ts';
-import { invalidAll, isGiven } from '../checks.ts';
-import { mapAt, numberAt, objectAt, setDefault, textAt, textsAt } from '../fields.ts';
+import { invalidAll } from '../checks.ts';
+import { objectAt, setDefault, textAt } from '../fields.ts';
+import { noBackstepErrors } from '../pod/paths.ts';
+import {
+  all,
+  fibreChannel,
+  flexVolume,
+  flocker,
+  hostPath,
+  lun,
+  needs,
+  nfs,
+  partition,
+  type SourceCheck,
+} from '../volume-source-checks.ts';
 import { driverNameErrors } from './csi.ts';
 
-type Check = (source: Fields, path: string) => StatusCause[];
-
-/** A check that some texts are there. */
-const needs =
-  (...keys: string[]): Check =>
-  (source, path) =>
-    keys.filter((key) => !isGiven(source[key])).map((key) => requiredValue(`${path}.${key}`));
-
-const all =
-  (...checks: Check[]): Check =>
-  (source, path) =>
-    checks.flatMap((check) => check(source, path));
-
-const partition: Check = (source, path) => {
-  const value = numberAt(source, 'partition') ?? 0;
-  return value < 0 || value > 255 ? [invalidValue(`${path}.partition`, value, rangeMessage(1, 255))] : [];
-};
-
-/** A path that never goes up. */
-function backstepErrors(target: string, path: string): StatusCause[] {
-  return target.split('/').includes('..') ? [invalidValue(path, target, "must not contain '..'")] : [];
-}
-
-const hostPathTypes = [
-  '',
-  'BlockDevice',
-  'CharDevice',
-  'Directory',
-  'DirectoryOrCreate',
-  'File',
-  'FileOrCreate',
-  'Socket',
-];
-
-const hostPath: Check = (source, path) => {
-  const [target, type] = [textAt(source, 'path'), textAt(source, 'type')];
-  if (target === '') return [requiredValue(`${path}.path`)];
-  const errors = backstepErrors(target, `${path}.path`);
-  return hostPathTypes.includes(type) ? errors : [...errors, unsupportedValue(`${path}.type`, type, hostPathTypes)];
-};
-
-const local: Check = (source, path) => {
+const local: SourceCheck = (source, path) => {
   const target = textAt(source, 'path');
-  return target === '' ? [requiredValue(`${path}.path`)] : backstepErrors(target, `${path}.path`);
+  return target === '' ? [requiredValue(`${path}.path`)] : noBackstepErrors(target, `${path}.path`);
 };
 
-const nfs: Check = (source, path) => {
-  const target = textAt(source, 'path');
-  const errors = needs('server', 'path')(source, path);
-  return target.startsWith('/')
-    ? errors
-    : [...errors, invalidValue(`${path}.path`, target, 'must be an absolute path')];
-};
-
-const glusterfs: Check = (source, path) => {
+const glusterfs: SourceCheck = (source, path) => {
   const errors = needs('endpoints', 'path')(source, path);
   const namespace = source['endpointsNamespace'];
   if (typeof namespace !== 'string') return errors;
@@ -79,16 +42,11 @@ const glusterfs: Check = (source, path) => {
 
 /** The secret of a source that names one may not leave out its parts. */
 const secretRef =
-  (...keys: string[]): Check =>
+  (...keys: string[]): SourceCheck =>
   (source, path) => {
     const secret = objectAt(source, 'secretRef');
     return secret ? needs(...keys)(secret, `${path}.secretRef`) : [];
   };
-
-const lun = (source: Fields, path: string): StatusCause[] => {
-  const value = numberAt(source, 'lun') ?? 0;
-  return value < 0 || value > 255 ? [invalidValue(`${path}.lun`, value, rangeMessage(0, 255))] : [];
-};
 
 const iscsiNames: Readonly<Record<string, RegExp>> = {
   iqn: /iqn\.\d{4}-\d{2}\.([a-zA-Z0-9.-]+)(:[^,;*&$|\s]+)$/,
@@ -101,7 +59,7 @@ function iscsiNameErrors(name: string, path: string): StatusCause[] {
   return pattern?.test(name) ? [] : [invalidValue(path, name, 'must be valid format')];
 }
 
-const iscsi: Check = (source, path) => {
+const iscsi: SourceCheck = (source, path) => {
   const [iqn, initiator] = [textAt(source, 'iqn'), source['initiatorName']];
   const errors = needs('targetPortal')(source, path);
   errors.push(...(iqn === '' ? [requiredValue(`${path}.iqn`)] : iscsiNameErrors(iqn, `${path}.iqn`)));
@@ -113,27 +71,7 @@ const iscsi: Check = (source, path) => {
   return errors;
 };
 
-const fibreChannel: Check = (source, path) => {
-  const [names, ids] = [textsAt(source, 'targetWWNs'), textsAt(source, 'wwids')];
-  const at = `${path}.targetWWNs`;
-  if (names.length === 0 && ids.length === 0) {
-    return [requiredValue(at, 'must specify either targetWWNs or wwids, but not both')];
-  }
-  if (names.length === 0) return [];
-  const errors =
-    ids.length > 0 ? [invalidValue(at, names, 'targetWWNs and wwids can not be specified simultaneously')] : [];
-  if (source['lun'] !== undefined) return [...errors, ...lun(source, path)];
-  return [...errors, requiredValue(`${path}.lun`, 'lun is required if targetWWNs is specified')];
-};
-
-const flexVolume: Check = (source, path) => [
-  ...needs('driver')(source, path),
-  ...Object.keys(mapAt(source, 'options'))
-    .filter((key) => /\.(kubernetes|k8s)\.io$/.test(`.${key.split('/', 1)[0]?.toLowerCase()}`))
-    .map((key) => invalidValue(`${path}.options[${key}]`, key, 'kubernetes.io and k8s.io namespaces are reserved')),
-];
-
-const quobyte: Check = (source, path) => {
+const quobyte: SourceCheck = (source, path) => {
   const registry = textAt(source, 'registry');
   const detail = 'must be a host:port pair or multiple pairs separated by commas';
   const pairs = registry.split(',').every((pair) => /^(\[[^\]]*\]|[^:[\]]*):[^:]*$/.test(pair));
@@ -145,18 +83,7 @@ const quobyte: Check = (source, path) => {
   return [...errors, ...needs('volume')(source, path)];
 };
 
-const flocker: Check = (source, path) => {
-  const [name, uuid] = [textAt(source, 'datasetName'), textAt(source, 'datasetUUID')];
-  const errors: StatusCause[] = [];
-  if (name === '' && uuid === '') errors.push(requiredValue(path, 'one of datasetName and datasetUUID is required'));
-  if (name !== '' && uuid !== '') {
-    errors.push(invalidValue(path, 'resource', 'datasetName and datasetUUID can not be specified simultaneously'));
-  }
-  if (name.includes('/')) errors.push(invalidValue(`${path}.datasetName`, name, "must not contain '/'"));
-  return errors;
-};
-
-const azureFile: Check = (source, path) => [
+const azureFile: SourceCheck = (source, path) => [
   ...needs('secretName', 'shareName')(source, path),
   ...(source['secretNamespace'] === '' ? [requiredValue(`${path}.secretNamespace`)] : []),
 ];
@@ -168,7 +95,7 @@ const managedDisks = [
 ];
 const blobDisks = ['https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd'];
 
-const azureDisk: Check = (source, path) => {
+const azureDisk: SourceCheck = (source, path) => {
   const errors = needs('diskName', 'diskURI')(source, path);
   const [mode, kind, uri] = [textAt(source, 'cachingMode'), textAt(source, 'kind'), textAt(source, 'diskURI')];
   if (!cachingModes.includes(mode)) errors.push(unsupportedValue(`${path}.cachingMode`, mode, cachingModes));
@@ -177,7 +104,7 @@ const azureDisk: Check = (source, path) => {
   return uri.startsWith(prefix) ? errors : [...errors, unsupportedValue(`${path}.diskURI`, uri, forms)];
 };
 
-const storageOs: Check = (source, path) => {
+const storageOs: SourceCheck = (source, path) => {
   const [name, namespace] = [textAt(source, 'volumeName'), textAt(source, 'volumeNamespace')];
   return [
     ...(name === ''
@@ -195,7 +122,7 @@ const csiSecrets = [
   'nodeExpandSecretRef',
 ];
 
-const csi: Check = (source, path) => [
+const csi: SourceCheck = (source, path) => [
   ...driverNameErrors(textAt(source, 'driver'), `${path}.driver`),
   ...needs('volumeHandle')(source, path),
   ...csiSecrets.flatMap((key) => {
@@ -217,7 +144,7 @@ interface Source {
   readonly key: string;
   readonly path?: string;
   readonly extraPath?: string;
-  readonly check: Check;
+  readonly check: SourceCheck;
 }
 
 /** The sources of persistent volumes, in the order in which they are looked at. */
