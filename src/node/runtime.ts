@@ -76,6 +76,14 @@ export interface ContainerExit {
   finishedAt: Date;
 }
 
+/** What something has used and uses of this machine (CRI ContainerStats). */
+export interface Usage {
+  /** CPU time since its start, in nanoseconds. */
+  cpuNanos: number;
+  /** The working set: memory in use that the kernel cannot take back at once, in bytes. */
+  memoryBytes: number;
+}
+
 /** A started container (CRI StopContainer, ExecSync, Exec, Attach). */
 export interface RunningContainer {
   readonly id: string;
@@ -88,6 +96,8 @@ export interface RunningContainer {
   exec(command: readonly string[], streams: ExecStreams): Promise<number>;
   /** Joins the program's streams until it ends or the signal fires; resolves to its exit code, or 0 after the signal. */
   attach(streams: ExecStreams): Promise<number>;
+  /** What its processes use; undefined when it has ended, or where nothing can be measured. */
+  usage(): Promise<Usage | undefined>;
   /** Gives back what the container took on this machine. Only after it has exited. */
   remove(): Promise<void>;
 }
@@ -111,6 +121,8 @@ export interface Sandbox {
   readonly lost: Promise<void>;
   /** A stream to a TCP port in the sandbox's network, also one that only listens on localhost. */
   dial(port: number): Promise<Duplex>;
+  /** What the pod's containers that run use together; undefined where nothing can be measured. */
+  usage(): Promise<Usage | undefined>;
   /** Ends what still runs in it and takes it down. */
   remove(): Promise<void>;
 }

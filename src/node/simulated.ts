@@ -30,6 +30,7 @@ function simulatedSandbox(id: string, ip: string): Sandbox {
     dial: async () => {
       throw new Error(noPrograms);
     },
+    usage: async () => undefined,
     remove: async () => undefined,
   };
 }
@@ -46,6 +47,7 @@ function simulatedContainer(id: string): RunningContainer {
     signal: (name) => resolve({ code: name === 'SIGKILL' ? 137 : 0, oomKilled: false, finishedAt: new Date() }),
     exec: refuse,
     attach: refuse,
+    usage: async () => undefined,
     remove: async () => undefined,
   };
 }

@@ -2,8 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ContainerLimits } from '../runtime.ts';
+import type { ContainerLimits, Usage } from '../runtime.ts';
 import { signalProcess } from './process.ts';
+import { usageOfGroups } from './usage.ts';
 
 /** The control groups of one container. */
 export interface Cgroup {
@@ -11,6 +12,8 @@ export interface Cgroup {
   readonly folders: readonly string[];
   /** How many processes the kernel has killed here for want of memory. */
   oomKills(): Promise<number>;
+  /** undefined where CPU time or memory is not counted. */
+  usage(): Promise<Usage | undefined>;
   /** Kills what is left in it and removes it. */
   remove(): Promise<void>;
 }
@@ -24,9 +27,10 @@ export interface CgroupTree {
   remove(): Promise<void>;
 }
 
-type Controller = 'memory' | 'cpu' | 'pids';
+/** `cpuacct` counts CPU time in version 1; version 2 does so without being asked. */
+type Controller = 'memory' | 'cpu' | 'pids' | 'cpuacct';
 
-interface Hierarchy {
+export interface Hierarchy {
   version: 1 | 2;
   controllers: Controller[];
   /** The folder of this instance in it. */
@@ -90,7 +94,7 @@ function mountedHierarchies(name: string): Hierarchy[] {
       }),
   );
   const found: Hierarchy[] = [];
-  const wanted: Controller[] = ['memory', 'cpu', 'pids'];
+  const wanted: Controller[] = ['memory', 'cpu', 'pids', 'cpuacct'];
   for (const line of readFileSync('/proc/self/mounts', 'utf8').split('\n')) {
     const [, mount = '', type, options = ''] = line.split(' ');
     if (type !== 'cgroup' && type !== 'cgroup2') continue;
@@ -142,6 +146,7 @@ async function createGroup(hierarchies: readonly Hierarchy[], name: string, limi
       const file = memory.version === 1 ? 'memory.oom_control' : 'memory.events';
       return Number(/^oom_kill (\d+)$/m.exec(await readFile(join(memory.folder, file), 'utf8'))?.[1] ?? 0);
     },
+    usage: () => usageOfGroups(groups),
     async remove() {
       for (const group of groups) await removeGroup(group.folder);
     },

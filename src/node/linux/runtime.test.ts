@@ -1,13 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTime } from '../../host/index.ts';
 import { chooseRuntime } from '../detect.ts';
-import type { Sandbox } from '../runtime.ts';
+import type { RunningContainer, Sandbox } from '../runtime.ts';
 import { containerSpec, execute, makeDataDir, runToEnd, startRuntime } from './runtime.testing.ts';
+import { usageOfProcesses } from './usage.ts';
 
 const { name } = await chooseRuntime('auto');
 
@@ -125,6 +126,25 @@ describe.runIf(name === 'linux')('containers', () => {
     });
   });
 
+  test('what they use is measured, and so is their pod', async () => {
+    const up = Promise.withResolvers<void>();
+    const burn =
+      'const held = Buffer.alloc(32 << 20, 1); for (let n = 0; n < 3e8; n++); console.log(held.length); setInterval(() => {}, 1e6)';
+    const { spec } = containerSpec(made.layer, ['node', '-e', burn], { output: () => up.resolve() });
+    const container = await sandbox.start(spec);
+    await up.promise;
+    const all = [await container.usage(), await sandbox.usage(), await usageOfProcesses(await firstProcess(container))];
+    for (const used of all) {
+      expect(used?.memoryBytes).toBeGreaterThan(32 << 20);
+      expect(used?.cpuNanos).toBeGreaterThan(20e6);
+      expect(used?.cpuNanos).toBeLessThan(60e9);
+    }
+    container.signal('SIGKILL');
+    await container.exited;
+    expect(await container.usage()).toBeUndefined();
+    await container.remove();
+  });
+
   test('too much memory ends in OOMKilled', async () => {
     const script = 'exec node -e "const all = []; for (;;) all.push(Buffer.alloc(1 << 20, 1))"';
     expect(await run(script, { limits: { memory: 64 << 20 } })).toMatchObject({ code: 137, oomKilled: true });
@@ -239,6 +259,13 @@ describe.runIf(name === 'linux')('an instance', () => {
     await Promise.all(all.map(({ remove }) => remove()));
   });
 });
+
+/** The id on the host of a container's first process, which is the only one here with its program's name. */
+async function firstProcess(container: RunningContainer): Promise<number> {
+  const { stdout } = await execute(container, ['readlink', '/proc/self/ns/pid']);
+  const all = descendants(process.pid).filter((pid) => readlinkSync(`/proc/${pid}/ns/pid`) === stdout.trim());
+  return all[0] ?? -1;
+}
 
 function descendants(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);

@@ -9,6 +9,7 @@ import { removeTree } from '../remove-tree.ts';
 import type { RunningContainer, Sandbox, SandboxSpec } from '../runtime.ts';
 import { type ContainerHost, startContainer } from './container.ts';
 import { quote, runTool, spawnTool } from './shell.ts';
+import { sum } from './usage.ts';
 
 /** What a sandbox needs from the instance. */
 export interface SandboxHost extends Omit<ContainerHost, 'sandboxDir' | 'sandboxId' | 'pausePid'> {
@@ -61,6 +62,7 @@ export async function createSandbox(spec: SandboxSpec, host: SandboxHost): Promi
       return { ...started, remove: () => started.remove().then(() => void containers.delete(started)) };
     },
     dial: (port) => dial(host.ip, pid, port),
+    usage: async () => sum(await Promise.all([...containers].map((container) => container.usage()))),
   };
 }
 
