@@ -11,6 +11,7 @@ import {
   names,
   namespace,
   replicaSets,
+  replicationControllers,
   rolledOut,
   until,
   useCluster,
@@ -184,5 +185,31 @@ describe('a replica set', () => {
     });
     await cluster.client.patch(pods, key(second), 'merge', { metadata: { labels: { app: 'web' } } });
     await until(async () => expect(await names(pods)).toHaveLength(2));
+  });
+});
+
+describe('a replication controller', () => {
+  it('keeps as many pods as it asks for, lets go of those that no longer match, and takes its own along', async () => {
+    const { spec } = deployment('web');
+    await cluster.client.create(replicationControllers, {
+      apiVersion: 'v1',
+      kind: 'ReplicationController',
+      metadata: { name: 'web', namespace },
+      spec: { replicas: 2, template: spec?.['template'] },
+    });
+    const counts = { replicas: 2, fullyLabeledReplicas: 2, readyReplicas: 2, availableReplicas: 2 };
+    await until(async () => {
+      const { status } = await cluster.client.get(replicationControllers, key('web'));
+      expect(status).toEqual({ ...counts, observedGeneration: 1 });
+    });
+    const [first = ''] = await names(pods);
+    expect(await eventTexts()).toContain(`SuccessfulCreate: Created pod: ${first}`);
+    await cluster.client.patch(pods, key(first), 'merge', { metadata: { labels: { app: 'debugged' } } });
+    await until(async () => expect(await names(pods)).toHaveLength(3));
+    expect((await cluster.client.get(pods, key(first))).metadata.ownerReferences ?? []).toEqual([]);
+    await cluster.client.patch(replicationControllers, key('web'), 'merge', { spec: { replicas: 1 } });
+    await until(async () => expect(await names(pods)).toHaveLength(2));
+    await cluster.client.delete(replicationControllers, key('web'));
+    await until(async () => expect(await names(pods)).toEqual([first]));
   });
 });

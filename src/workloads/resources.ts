@@ -19,6 +19,7 @@ export const nodes = resource('', 'v1', 'nodes', 'Node', false);
 export const persistentVolumeClaims = resource('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim');
 export const persistentVolumes = resource('', 'v1', 'persistentvolumes', 'PersistentVolume', false);
 export const pods = resource('', 'v1', 'pods', 'Pod');
+export const replicationControllers = resource('', 'v1', 'replicationcontrollers', 'ReplicationController');
 export const secrets = resource('', 'v1', 'secrets', 'Secret');
 export const resourceQuotas = resource('', 'v1', 'resourcequotas', 'ResourceQuota');
 export const serviceAccounts = resource('', 'v1', 'serviceaccounts', 'ServiceAccount');

@@ -5,10 +5,19 @@ const parsed = new WeakMap<object, LabelSelector>();
 
 /** The parsed selector of a spec, remembered for as long as the cached object it belongs to lives. */
 export function selectorOf(spec: LabelSelectorSpec): LabelSelector {
-  let selector = parsed.get(spec);
+  return remembered(spec, () => spec);
+}
+
+/** The same for the selectors of old, which are nothing but labels. */
+export function labelsSelectorOf(matchLabels: Readonly<Record<string, string>>): LabelSelector {
+  return remembered(matchLabels, () => ({ matchLabels }));
+}
+
+function remembered(key: object, spec: () => LabelSelectorSpec): LabelSelector {
+  let selector = parsed.get(key);
   if (!selector) {
-    selector = labelSelectorOf(spec);
-    parsed.set(spec, selector);
+    selector = labelSelectorOf(spec());
+    parsed.set(key, selector);
   }
   return selector;
 }

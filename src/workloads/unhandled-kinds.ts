@@ -9,7 +9,6 @@ export interface UnhandledKind {
  * the controller of one takes its line away.
  */
 export const unhandledKinds: readonly UnhandledKind[] = [
-  { group: '', kind: 'ReplicationController' },
   { group: 'apps', kind: 'DaemonSet' },
   { group: 'apps', kind: 'StatefulSet' },
   { group: 'autoscaling', kind: 'HorizontalPodAutoscaler' },

@@ -7,7 +7,7 @@ import { endpointsController } from './endpoints/controller.ts';
 import { withFieldManager } from './field-manager.ts';
 import { garbageCollector } from './gc/controller.ts';
 import { namespaceController } from './namespace/controller.ts';
-import { replicaSetController } from './replicaset/controller.ts';
+import { replicaSetController, replicationController } from './replicaset/controller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import { scheduler } from './scheduler/controller.ts';
 import { serviceAccountTokenController } from './service-account-tokens.ts';
@@ -25,7 +25,7 @@ export interface WorkloadOptions {
 }
 
 /**
- * The controllers that a cluster's control plane runs beside its API server: deployments, replica sets, endpoints,
+ * The controllers that a cluster's control plane runs beside its API server: deployments, replica sets, replication controllers, endpoints,
  * garbage collection, namespaces, service accounts, quotas, what holds storage in use, and the scheduler. None of them is started.
  */
 export function workloadControllers(platform: PlatformContext, options: WorkloadOptions = {}): Controller[] {
@@ -34,6 +34,7 @@ export function workloadControllers(platform: PlatformContext, options: Workload
   const controllers = [
     deploymentController(context),
     replicaSetController(context),
+    replicationController(context),
     endpointsController(context),
     garbageCollector(context),
     namespaceController(context),

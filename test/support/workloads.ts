@@ -6,6 +6,7 @@ import { namespaces, resource, startCluster, type TestCluster } from './cluster.
 export const deployments = resource('apps', 'v1', 'deployments', 'Deployment');
 export const configMaps = resource('', 'v1', 'configmaps', 'ConfigMap');
 export const replicaSets = resource('apps', 'v1', 'replicasets', 'ReplicaSet');
+export const replicationControllers = resource('', 'v1', 'replicationcontrollers', 'ReplicationController');
 const events = resource('', 'v1', 'events', 'Event');
 
 export let cluster: TestCluster;
