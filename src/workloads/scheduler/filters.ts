@@ -1,4 +1,5 @@
-import type { Pod, Toleration } from '../types.ts';
+import { isTolerated, type Taint } from '../taints.ts';
+import type { Pod } from '../types.ts';
 import { matchesNode } from './affinity.ts';
 import { hostPortsOf, type NodeState } from './cluster.ts';
 import type { Amounts } from './resources.ts';
@@ -29,26 +30,12 @@ function unsuitable(pod: Pod, { node }: NodeState): string | undefined {
   return matchesNode(pod, node) ? undefined : "node(s) didn't match Pod's node affinity/selector";
 }
 
-interface Taint {
-  key: string;
-  value?: string;
-  effect: string;
-}
-
 /** A node that is not ready counts as tainted so, whether or not a controller has got round to it. */
 function taintsOf({ spec, status }: NodeState['node']): Taint[] {
   const taints = (spec?.taints ?? []).filter(({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute');
   const ready = status?.conditions?.find(({ type }) => type === 'Ready');
   if (ready?.status === 'True') return taints;
   return [...taints, { key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }];
-}
-
-function isTolerated(taint: Taint, tolerations: readonly Toleration[]): boolean {
-  return tolerations.some(({ key, operator, value, effect }) => {
-    if (effect && effect !== taint.effect) return false;
-    if (key && key !== taint.key) return false;
-    return operator === 'Exists' || (key !== undefined && (value ?? '') === (taint.value ?? ''));
-  });
 }
 
 /** The address 0.0.0.0 stands for all addresses of the node. */
