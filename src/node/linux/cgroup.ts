@@ -10,6 +10,8 @@ import { usageOfGroups } from './usage.ts';
 export interface Cgroup {
   /** Folders whose cgroup.procs a process joins by writing its id. */
   readonly folders: readonly string[];
+  /** The same with what each of them counts. */
+  readonly groups: readonly Hierarchy[];
   /** How many processes the kernel has killed here for want of memory. */
   oomKills(): Promise<number>;
   /** undefined where CPU time or memory is not counted. */
@@ -141,6 +143,7 @@ async function createGroup(hierarchies: readonly Hierarchy[], name: string, limi
   const memory = groups.find((group) => group.controllers.includes('memory'));
   return {
     folders: groups.map((group) => group.folder),
+    groups,
     async oomKills() {
       if (!memory) return 0;
       const file = memory.version === 1 ? 'memory.oom_control' : 'memory.events';

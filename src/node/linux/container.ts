@@ -13,7 +13,7 @@ import type { PipePool } from './pipes.ts';
 import { descendantsOf, signalProcess, terminateFirstProcess } from './process.ts';
 import { mountTables, type RootPlan, setupScript } from './setup-script.ts';
 import { quote } from './shell.ts';
-import { usageOfProcesses } from './usage.ts';
+import { usageOfGroups, usageOfProcesses } from './usage.ts';
 
 /** What containers need from the instance and from their sandbox. */
 export interface ContainerHost {
@@ -198,7 +198,7 @@ function handleOf(parts: Parts): RunningContainer {
     async usage() {
       if (!running) return undefined;
       // It may end, and its groups go, while they are read.
-      return (await cgroup.usage().catch(() => undefined)) ?? (await usageOfProcesses(pid));
+      return (await usageOfGroups(cgroup.groups).catch(() => undefined)) ?? (await usageOfProcesses(pid));
     },
     remove() {
       removed ??= exited.then(async () => {
