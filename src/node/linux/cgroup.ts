@@ -2,9 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ContainerLimits, Usage } from '../runtime.ts';
+import type { ContainerLimits } from '../runtime.ts';
 import { signalProcess } from './process.ts';
-import { usageOfGroups } from './usage.ts';
 
 /** The control groups of one container. */
 export interface Cgroup {
@@ -14,8 +13,6 @@ export interface Cgroup {
   readonly groups: readonly Hierarchy[];
   /** How many processes the kernel has killed here for want of memory. */
   oomKills(): Promise<number>;
-  /** undefined where CPU time or memory is not counted. */
-  usage(): Promise<Usage | undefined>;
   /** Kills what is left in it and removes it. */
   remove(): Promise<void>;
 }
@@ -149,7 +146,6 @@ async function createGroup(hierarchies: readonly Hierarchy[], name: string, limi
       const file = memory.version === 1 ? 'memory.oom_control' : 'memory.events';
       return Number(/^oom_kill (\d+)$/m.exec(await readFile(join(memory.folder, file), 'utf8'))?.[1] ?? 0);
     },
-    usage: () => usageOfGroups(groups),
     async remove() {
       for (const group of groups) await removeGroup(group.folder);
     },
