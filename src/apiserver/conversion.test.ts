@@ -48,13 +48,14 @@ const converting: Behaviour = (received) => {
 
 const version = (name: string, storage: boolean, property: string): Fields => ({
   ...{ name, storage, served: true },
+  selectableFields: [{ jsonPath: `.spec.${property}` }],
   schema: {
     openAPIV3Schema: {
       type: 'object',
       properties: {
         spec: {
           type: 'object',
-          properties: { [property]: { type: 'number' }, colour: { type: 'string', default: 'grey' } },
+          properties: { [property]: { type: 'integer' }, colour: { type: 'string', default: 'grey' } },
         },
       },
     },
@@ -128,6 +129,30 @@ test('a list is converted in one call, and nothing is converted twice', async ()
   expect(webhook.received).toHaveLength(2);
   expect(requestOf(webhook.received[1] as never).objects).toHaveLength(1);
   await ask('DELETE', path('v1'));
+});
+
+test('field selectors read the version that is asked for', async () => {
+  await ask('POST', path('v1'), tube('v1', 'chosen', { length: 4000 }));
+  await ask('POST', path('v1'), tube('v1', 'other', { length: 5000 }));
+  const query = { fieldSelector: 'spec.metres=4' };
+  const listed = (await transport.request({ method: 'GET', path: path('v2'), query })) as { items: KubeObject[] };
+  expect(listed.items.map(({ metadata }) => metadata.name)).toEqual(['chosen']);
+  await expect(transport.request({ method: 'GET', path: path('v1'), query })).rejects.toMatchObject({ code: 400 });
+  const stop = new AbortController();
+  const seen: string[] = [];
+  for await (const { type, object } of transport.watch({
+    method: 'GET',
+    path: path('v2'),
+    query,
+    signal: stop.signal,
+  })) {
+    seen.push(`${type} ${(object as KubeObject).metadata.name}`);
+    if (seen.length === 1) await ask('PATCH', path('v1', 'other'), { spec: { length: 4000 } });
+    if (seen.length === 2) await ask('PATCH', path('v1', 'chosen'), { spec: { length: 1000 } });
+    if (seen.length === 3) stop.abort();
+  }
+  expect(seen).toEqual(['ADDED chosen', 'ADDED other', 'DELETED chosen']);
+  await Promise.all(['chosen', 'other'].map((name) => ask('DELETE', path('v1', name))));
 });
 
 test('a watch shows its own version', async () => {

@@ -250,3 +250,56 @@ test('the version that is stored in is remembered from the moment of its change'
     message: expect.stringContaining('status.storedVersions[0]: Invalid value: "v1": missing from spec.versions'),
   });
 });
+
+test('resources in a custom resource have metadata as all have', async () => {
+  const embedded = {
+    type: 'object',
+    'x-kubernetes-embedded-resource': true,
+    'x-kubernetes-preserve-unknown-fields': true,
+  };
+  const properties = { one: embedded, more: { type: 'array', items: embedded } };
+  await post(CRDS, definition('Holder', { type: 'object', properties }));
+  const path = '/apis/example.com/v1/namespaces/default/holders';
+  const create = (spec: Fields): Promise<KubeObject> =>
+    transport.request({
+      method: 'POST',
+      path,
+      query: { dryRun: 'All', fieldValidation: 'Strict' },
+      body: { apiVersion: 'example.com/v1', kind: 'Holder', metadata: { name: 'h' }, spec },
+    }) as Promise<KubeObject>;
+  await eventually(
+    () => create({}),
+    (answer) => (answer as KubeObject).kind === 'Holder',
+  );
+  const pod = (metadata: unknown): Fields => ({ apiVersion: 'v1', kind: 'Pod', metadata });
+  const { spec } = await create({ one: pod({ name: 'p', labels: {}, creationTimestamp: null }), more: [pod(null)] });
+  expect(spec).toEqual({ one: pod({ name: 'p' }), more: [pod({})] });
+  const refused = (why: string) => ({
+    code: 400,
+    message: `Holder in version "v1" cannot be handled as a Holder: ${why}`,
+  });
+  const number = 'json: cannot unmarshal number into Go struct field ObjectMeta';
+  await expect(create({ one: pod({ labels: { a: 1 } }) })).rejects.toMatchObject(
+    refused(`spec.one.metadata: Invalid value: {"labels":{"a":1}}: ${number}.labels of type string`),
+  );
+  await expect(create({ more: [pod('x')] })).rejects.toMatchObject(
+    refused(
+      'spec.more[0].metadata: Invalid value: "x": json: cannot unmarshal string into Go value of type v1.ObjectMeta',
+    ),
+  );
+  await expect(create({ one: pod({ foo: 1 }) })).rejects.toMatchObject(
+    refused('strict decoding error: unknown field "spec.one.metadata.foo"'),
+  );
+  await expect(create({ one: { ...pod({}), kind: 2 } })).rejects.toMatchObject(
+    refused('spec.one.kind: Invalid value: 2: must be a string'),
+  );
+  const wrong = { generateName: 'A/', name: 'a/b', namespace: 'Up', generation: -1, finalizers: ['f'] };
+  const causes = { labels: { a: 'x y' }, ownerReferences: [{ name: 'q' }], managedFields: [{ operation: 'x' }] };
+  const problem = await create({ one: pod({ ...wrong, ...causes }) }).catch((error: unknown) => error);
+  expect((problem as { details: { causes: { field: string }[] } }).details.causes.map(({ field }) => field)).toEqual(
+    [
+      ...['generateName', 'name', 'namespace', 'generation', 'labels', 'ownerReferences.apiVersion'],
+      ...['ownerReferences.kind', 'ownerReferences.uid', 'managedFields[0].operation'],
+    ].map((field) => `spec.one.metadata.${field}`),
+  );
+});

@@ -1,6 +1,6 @@
 /** What kube-apiserver 1.34 answered to the same requests. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Fields } from '../machinery/index.ts';
+import type { Fields, KubeObject } from '../machinery/index.ts';
 import { type Answer, startTestServer, type TestServer } from './https.testing.ts';
 
 const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
@@ -100,6 +100,12 @@ describe('managed fields of built-in kinds', () => {
     await merge(`${DEPLOYMENTS}/scaled/scale?fieldManager=s`, { spec: { replicas: 6 } });
     const owners = managers(await server.send('GET', `${DEPLOYMENTS}/scaled`));
     expect(owners.slice(1)).toEqual([['s', 'Update', 'scale', { 'f:spec': { 'f:replicas': {} } }]]);
+    // Entries are in the order of their times: that of who scales has none.
+    const { metadata } = (await server.send('GET', `${DEPLOYMENTS}/scaled`)).body as unknown as KubeObject;
+    expect(metadata.managedFields?.map(({ manager, time }) => [manager, typeof time])).toEqual([
+      ['m', 'string'],
+      ['s', 'undefined'],
+    ]);
     const none = await merge(`${DEPLOYMENTS}/scaled/scale?fieldManager=t`, { spec: { replicas: 0 } });
     expect(none.body['spec']).toEqual({});
     expect(managers(await server.send('GET', `${DEPLOYMENTS}/scaled`)).map(([manager]) => manager)).toEqual(['m']);

@@ -99,7 +99,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
 
   const stopping = new AbortController();
   const flow = createFlowControl(store);
-  const metrics = createMetrics(() => stateMetrics(store, flow));
+  const metrics = createMetrics(() => stateMetrics(store, flow) + dynamic.metrics());
   const nodes = createNodes();
   const documents = createDocuments(registry, authority);
   const checks: HealthCheck[] = [

@@ -92,6 +92,7 @@ async function* events(
   const followed = activity.follow(watch);
   try {
     while (!end.aborted) {
+      await watch.ready(BATCH);
       const items = watch.pull(BATCH);
       if (registration.prepare) {
         await registration.prepare(items.flatMap((item) => (item.type === 'BOOKMARK' ? [] : [item.entry])));

@@ -79,6 +79,7 @@ export * from './status.ts';
 export { applyStrategicPatch } from './strategic.ts';
 export { checkStructural } from './structural-check.ts';
 export { applySchemaDefaults } from './structural-default.ts';
+export { embeddedResources } from './structural-embedded.ts';
 export { pruneUnknown, strictDecodingError } from './structural-prune.ts';
 export { type CompiledRule, compilation, compileRule, markResourceRoot } from './structural-rules.ts';
 export { type ValidateOptions, validateSchema } from './structural-validate.ts';

@@ -125,7 +125,8 @@ const own = (write: Write, operation: Manager['operation']): Omit<Manager, 'set'
   operation,
   apiVersion: write.apiVersion,
   subresource: write.subresource || undefined,
-  time: write.now,
+  // As upstream, which does not note when somebody took the replicas through the scale.
+  time: write.subresource === 'scale' ? undefined : write.now,
 });
 
 const equalSets = (a: FieldSet, b: FieldSet): boolean => !difference(a, b) && !difference(b, a);

@@ -1,6 +1,7 @@
 import type { CelBudget } from './cel/budget.ts';
 import { invalidValue } from './field-error.ts';
 import type { Schema } from './schema.ts';
+import { anywhere } from './schema-anywhere.ts';
 import type { StatusCause } from './status.ts';
 import { compiledSchema } from './structural-compile.ts';
 import { RULE_BUDGET } from './structural-rules.ts';
@@ -42,23 +43,5 @@ const NOT_CHECKED = invalidValue(
   'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation',
 );
 
-const ruled = new WeakMap<Schema, boolean>();
-
 /** Whether a schema has rules anywhere that values can reach. */
-function hasRules(schema: Schema, within: ReadonlySet<Schema> = new Set()): boolean {
-  const known = ruled.get(schema);
-  if (known !== undefined) return known;
-  if (within.has(schema)) return false;
-  const path = new Set(within).add(schema);
-  const { items, additionalProperties, properties = {} } = schema;
-  const inner = [
-    items,
-    typeof additionalProperties === 'object' ? additionalProperties : undefined,
-    ...Object.values(properties),
-  ];
-  const found =
-    (schema['x-kubernetes-validations']?.length ?? 0) > 0 ||
-    inner.some((each) => each !== undefined && hasRules(each, path));
-  ruled.set(schema, found);
-  return found;
-}
+const hasRules = anywhere((schema) => (schema['x-kubernetes-validations']?.length ?? 0) > 0);

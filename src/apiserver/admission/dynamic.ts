@@ -9,17 +9,19 @@ import { createEvaluate } from './evaluation.ts';
 import { createMutatingPolicies } from './policies/mutating.ts';
 import { followPolicyTypes } from './policies/type-checking.ts';
 import { createValidatingPolicies } from './policies/validating.ts';
+import { createWebhookMetrics } from './webhooks/metrics.ts';
 import { createWebhooks } from './webhooks/webhooks.ts';
 
-/** What objects configure of admission, and the way to end its connections. */
+/** What objects configure of admission, what came of it as families of metrics, and the way to end its connections. */
 export function createDynamicAdmission(
   store: Store,
   registry: Registry,
   authorizer: Authorizer,
   log: ServerLog,
-): { configured: ConfiguredAdmission; close(): void } {
+): { configured: ConfiguredAdmission; metrics(): string; close(): void } {
   const caller = createWebhookCaller(createServiceResolver(store));
-  const dependencies = { store, registry, evaluate: createEvaluate(store, authorizer), caller };
+  const metrics = createWebhookMetrics();
+  const dependencies = { store, registry, evaluate: createEvaluate(store, authorizer), caller, metrics };
   const configured = {
     policies: [createMutatingPolicies(dependencies), createValidatingPolicies(dependencies)],
     webhooks: createWebhooks(dependencies),
@@ -27,6 +29,7 @@ export function createDynamicAdmission(
   const stopChecking = followPolicyTypes(store, registry, log);
   return {
     configured,
+    metrics: metrics.render,
     close() {
       stopChecking();
       caller.close();

@@ -40,7 +40,8 @@ const LOOKS = 64;
  */
 export function listInTurns(...list: Parameters<typeof listPage>): Page | Promise<Page> {
   const steps = collect(...list);
-  return oneTurn(steps) ?? furtherTurns(steps);
+  const turned = oneTurn(steps);
+  return isPage(turned) ? turned : furtherTurns(steps, turned);
 }
 
 /** As listInTurns, in one turn. */
@@ -52,25 +53,29 @@ export function listPage(cache: ResourceCache, revision: number, selection: Sele
   }
 }
 
-/** The page once it is complete; it yields where it can be left for a while. */
-type Collecting = Generator<undefined, Page>;
+/** The page once it is complete; it yields where it can be left for a while, or what it has to wait for. */
+type Collecting = Generator<Promise<void> | undefined, Page>;
 
-function oneTurn(steps: Collecting): Page | undefined {
+function oneTurn(steps: Collecting): Page | Promise<void> | undefined {
   const ends = performance.now() + TURN;
   for (;;) {
     const { done, value } = steps.next();
-    if (done) return value;
+    if (done || value) return value;
     if (performance.now() > ends) return undefined;
   }
 }
 
-async function furtherTurns(steps: Collecting): Promise<Page> {
-  for (;;) {
-    await new Promise(setImmediate);
-    const page = oneTurn(steps);
-    if (page) return page;
+async function furtherTurns(steps: Collecting, waits: Promise<void> | undefined): Promise<Page> {
+  for (let wait = waits; ; ) {
+    await (wait ?? new Promise(setImmediate));
+    const turned = oneTurn(steps);
+    if (isPage(turned)) return turned;
+    wait = turned;
   }
 }
+
+const isPage = (turned: Page | Promise<void> | undefined): turned is Page =>
+  turned !== undefined && !(turned instanceof Promise);
 
 function* collect(cache: ResourceCache, revision: number, selection: Selection, request: PageRequest): Collecting {
   const token = request.continue === undefined ? undefined : parseToken(request.continue);
@@ -85,7 +90,9 @@ function* collect(cache: ResourceCache, revision: number, selection: Selection, 
   let more = false;
   let looked = 0;
   // The objects change between the turns: those of this revision are held.
-  for (const entry of selective ? [...scope] : scope) {
+  const held = selective ? [...scope] : scope;
+  if (selection.prepare) yield selection.prepare([...held]);
+  for (const entry of held) {
     if (selective && ++looked % LOOKS === 0) yield;
     if (!selects(selection, entry)) continue;
     if (request.limit > 0 && entries.length === request.limit) {

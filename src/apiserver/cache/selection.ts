@@ -1,4 +1,4 @@
-import type { FieldRequirement, KubeObject, LabelSelector } from '../../machinery/index.ts';
+import type { FieldRequirement, LabelSelector } from '../../machinery/index.ts';
 import type { Entry } from '../store/entry.ts';
 
 /** Which objects of a resource a list or watch is about. */
@@ -10,7 +10,9 @@ export interface Selection {
   labels?: LabelSelector;
   fields?: readonly FieldRequirement[];
   /** The value of a selectable field: '' when the object does not have it. */
-  fieldOf: (object: KubeObject, field: string) => string;
+  fieldOf: (entry: Entry, field: string) => string;
+  /** Set where a webhook converts what fieldOf reads: gets entries ready for it. undefined when all are. */
+  prepare?: (entries: readonly Entry[]) => Promise<void> | undefined;
 }
 
 /** True for objects in the selection. Bytes are parsed only when labels or fields decide, and then once for all. */
@@ -28,7 +30,7 @@ export function selects(selection: Selection, entry: Entry): boolean {
 function fieldValue(selection: Selection, entry: Entry, field: string): string {
   if (field === 'metadata.name') return entry.name;
   if (field === 'metadata.namespace') return entry.namespace;
-  return selection.fieldOf(entry.object, field);
+  return selection.fieldOf(entry, field);
 }
 
 /** True when something beside the namespace narrows the selection. */

@@ -26,6 +26,8 @@ export interface Watch {
    * @throws ApiError 410 when the changes it needs next have fallen off the ring.
    */
   pull(limit: number): WatchItem[];
+  /** What has to be waited for before the next pull of so many: set where fields are read off objects that a webhook converts. */
+  ready(limit: number): Promise<void> | undefined;
   /** True when pull would look at something. */
   readonly behind: boolean;
   /** True when the next pull will throw: what it needs has fallen off the ring. */
@@ -53,16 +55,20 @@ export function openWatch(cache: ResourceCache, revision: () => number, request:
   if (!request.initial && !cache.reach(after)) throw expired(after, ring.startRevision);
   let position = request.initial ? ring.endPosition : ring.positionAfter(after);
   const began = revision();
-  let initial: Iterator<Entry> | undefined = request.initial ? initialEntries(cache, selection) : undefined;
+  let initial = request.initial ? initialEntries(cache, selection) : undefined;
+  /** How many of those have been looked at. */
+  let begun = 0;
+  /** Where changes end that fields can be read of, if that has to be waited for. */
+  let readable = position;
   let unsubscribe: (() => void) | undefined;
 
   function pullInitial(items: WatchItem[], limit: number): void {
     const ends = performance.now() + TURN;
     for (let looked = 1; initial && items.length < limit; looked++) {
       if (looked % LOOKS === 0 && performance.now() > ends) return;
-      const { value, done } = initial.next();
-      if (!done) {
-        if (selects(selection, value)) items.push({ type: 'ADDED', entry: value, source: undefined });
+      const entry = initial[begun++];
+      if (entry) {
+        if (selects(selection, entry)) items.push({ type: 'ADDED', entry, source: undefined });
         continue;
       }
       initial = undefined;
@@ -71,6 +77,13 @@ export function openWatch(cache: ResourceCache, revision: () => number, request:
   }
 
   return {
+    ready(limit) {
+      if (!selection.prepare) return undefined;
+      readable = Math.min(position + limit, ring.endPosition);
+      const events = Array.from({ length: readable - position }, (_, i) => ring.at(position + i));
+      const changed = events.flatMap((event) => (event ? [event.entry, event.previous] : []));
+      return selection.prepare([...(initial ?? []), ...changed.filter((entry) => entry !== undefined)]);
+    },
     get behind() {
       return initial !== undefined || position < ring.endPosition;
     },
@@ -82,7 +95,8 @@ export function openWatch(cache: ResourceCache, revision: () => number, request:
       pullInitial(items, limit);
       if (initial) return items;
       if (position < ring.firstPosition) throw expired(began, ring.startRevision);
-      for (let looked = 0; looked < limit && position < ring.endPosition; looked++, position++) {
+      const end = Math.min(position + limit, selection.prepare ? readable : ring.endPosition);
+      for (; position < end; position++) {
         const event = ring.at(position);
         // A client may ask to begin in the future: what lies before that is not for it.
         const item = event && event.revision > after ? transition(event, selection) : undefined;
@@ -105,8 +119,8 @@ export function openWatch(cache: ResourceCache, revision: () => number, request:
  * The objects that a watch may begin with; held by reference, as they may change before a slow client has them all. Which
  * of them it is for is found out as it goes: to parse them all takes too long for one turn.
  */
-function initialEntries(cache: ResourceCache, { namespace, ...selection }: Selection): Iterator<Entry> {
-  return [...cache.candidates(selection).from(namespace)][Symbol.iterator]();
+function initialEntries(cache: ResourceCache, { namespace, ...selection }: Selection): readonly Entry[] {
+  return [...cache.candidates(selection).from(namespace)];
 }
 
 /** What a change is to a watcher: an object that enters its selection is ADDED, one that leaves it DELETED. */

@@ -179,6 +179,7 @@ export async function streamWatch(
   response.on('drain', ready);
   try {
     while (!over.signal.aborted) {
+      await watch.ready(BATCH);
       const items = watch.pull(BATCH);
       if (registration.prepare) await registration.prepare(entriesOf(items));
       if (bookmarkDue && !watch.behind) items.push(watch.bookmark());

@@ -28,6 +28,14 @@ export function labelNameErrors(name: string, path: string): StatusCause[] {
   return invalidAll(path, name, qualifiedNameErrors(name));
 }
 
+const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion'];
+
+/** A finalizer says who it is of, as "example.com/name", unless it is one of those that upstream had from the start. */
+export function unqualifiedFinalizer(name: string, path: string): StatusCause[] {
+  if (name.includes('/') || standardFinalizers.includes(name)) return [];
+  return [invalidValue(path, name, 'name is neither a standard finalizer name nor is it fully qualified')];
+}
+
 /** An amount that may not be negative. */
 export function quantityErrors(value: unknown, path: string): StatusCause[] {
   if (nanosOf(value) >= 0n) return [];

@@ -1,6 +1,6 @@
 import { invalidValue, type KubeObject, qualifiedNameErrors, type StatusCause } from '../../machinery/index.ts';
 import type { KindStrategy } from '../contracts.ts';
-import { invalidAll } from './checks.ts';
+import { invalidAll, unqualifiedFinalizer } from './checks.ts';
 import { ensureObject, setDefault, textAt, textsAt } from './fields.ts';
 
 const nameLabel = 'kubernetes.io/metadata.name';
@@ -25,17 +25,19 @@ export const namespaceStrategy: KindStrategy = {
     if (finalizers === undefined) delete spec['finalizers'];
     else spec['finalizers'] = finalizers;
   },
-  validate(namespace) {
-    return textsAt(namespace.spec, 'finalizers').flatMap((name) => {
-      const errors = invalidAll('spec.finalizers', name, qualifiedNameErrors(name));
-      const qualified = name.includes('/') || name === kubernetesFinalizer;
-      if (qualified) return errors;
-      const detail = 'name is neither a standard finalizer name nor is it fully qualified';
-      return [...errors, invalidValue('spec.finalizers', name, detail)];
-    });
+  validate: ({ spec }) => textsAt(spec, 'finalizers').flatMap((name) => finalizerErrors(name, 'spec.finalizers')),
+  subresources: {
+    status: { validate: phaseErrors },
+    finalize: {
+      validate: ({ spec }) =>
+        textsAt(spec, 'finalizers').flatMap((name, index) => finalizerErrors(name, `spec.finalizers[${index}]`)),
+    },
   },
-  subresources: { status: { validate: phaseErrors } },
 };
+
+function finalizerErrors(name: string, path: string): StatusCause[] {
+  return [...invalidAll(path, name, qualifiedNameErrors(name)), ...unqualifiedFinalizer(name, path)];
+}
 
 /** Whether a namespace goes is said by its deletion, not by whoever writes its status. */
 function phaseErrors({ metadata, status }: KubeObject): StatusCause[] {

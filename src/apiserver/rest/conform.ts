@@ -1,7 +1,17 @@
-import { applySchemaDefaults, cloneJson, type KubeObject, pruneUnknown, type Schema } from '../../machinery/index.ts';
+import {
+  applySchemaDefaults,
+  badRequest,
+  cloneJson,
+  embeddedResources,
+  type Fields,
+  invalidValue,
+  type KubeObject,
+  pruneUnknown,
+  type Schema,
+} from '../../machinery/index.ts';
 import type { Registration } from '../registry/registration.ts';
 import { dropEmpty } from './metadata.ts';
-import { decodeTyped } from './typed.ts';
+import { decodeEmbeddedMetadata, decodeTyped } from './typed.ts';
 
 /**
  * An object as a resource's type has it: a copy without unknown fields, and their paths.
@@ -23,7 +33,25 @@ function conformCustom(object: KubeObject, schema: Schema): { object: KubeObject
   const { object: pruned, removed } = pruneUnknown(cloneJson(object), schema);
   pruned.metadata = head.object.metadata;
   const unknown = new Set([...head.unknown, ...removed]);
+  for (const { resource, path } of embeddedResources(pruned, schema)) {
+    for (const problem of conformEmbedded(object, resource, path)) unknown.add(problem);
+  }
   return { object: pruned, unknown: [...unknown] };
+}
+
+/** Reads what every resource has as its built-in type, in place. Returns the paths of unknown fields. */
+function conformEmbedded(object: KubeObject, resource: Fields, path: string): string[] {
+  const { kind, apiVersion } = object;
+  for (const field of ['apiVersion', 'kind']) {
+    if (resource[field] === undefined || typeof resource[field] === 'string') continue;
+    const version = apiVersion.slice(apiVersion.indexOf('/') + 1);
+    const { message } = invalidValue('', resource[field], 'must be a string');
+    throw badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${path}.${field}: ${message}`);
+  }
+  if (resource['metadata'] === undefined) return [];
+  const { metadata, unknown } = decodeEmbeddedMetadata(object, resource['metadata'], `${path}.metadata`);
+  resource['metadata'] = metadata;
+  return unknown;
 }
 
 /** What holds of every stored object: no empty maps, and all defaults. In place. */

@@ -9,7 +9,7 @@ import { patch } from './patch.ts';
 import { get, list, watch } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import { scale } from './scale.ts';
-import { answerVirtual, bind, finalize } from './subresources.ts';
+import { answerVirtual, bind } from './subresources.ts';
 import { update } from './update.ts';
 
 /** 404 for a path that nothing serves. */
@@ -106,7 +106,8 @@ function onSubresource(core: Core, registration: Registration, request: ApiReque
     case 'eviction':
       return evict(core, registration, request);
     case 'finalize':
-      return finalize(core, registration, request);
+      // The only way to change a namespace's spec.finalizers.
+      return update(core, registration, request, 'finalize');
     case 'token':
       if (!core.store.latest(registration.storage, { namespace: request.info.namespace, name: request.info.name })) {
         throw notFound(served, request.info.name);

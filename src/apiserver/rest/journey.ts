@@ -2,13 +2,16 @@ import {
   badRequest,
   builtinTypeName,
   cloneJson,
+  embeddedResources,
   equalJson,
   type Fields,
   forbidden,
   groupResource,
   invalid,
+  isFields,
   type KubeObject,
   type ManagedFieldsEntry,
+  type ObjectMeta,
   type StatusCause,
   strictDecodingError,
   timestamp,
@@ -23,6 +26,7 @@ import type { Decision } from '../store/store.ts';
 import { conform, normalize } from './conform.ts';
 import {
   bumpGeneration,
+  embeddedMetadataErrors,
   forgetIdentity,
   hasStatus,
   keepIdentity,
@@ -95,8 +99,15 @@ function contentErrors(
   scope: UpdateScope,
 ): StatusCause[] {
   const { served, custom } = registration;
-  if (custom) return validateSchema(object, served.schema, old === undefined ? {} : { old });
+  if (custom) return [...validateSchema(object, served.schema, old ? { old } : {}), ...embeddedErrors(object, served)];
   return strategyOf(registration, scope)?.validate?.(object, old) ?? [];
+}
+
+/** What is wrong with the metadata of the resources that a custom resource has in it. */
+function embeddedErrors(object: KubeObject, { schema }: Registration['served']): StatusCause[] {
+  return [...embeddedResources(object, schema)].flatMap(({ resource: { metadata }, path }) =>
+    isFields(metadata) ? embeddedMetadataErrors(metadata as Partial<ObjectMeta>, `${path}.metadata`) : [],
+  );
 }
 
 /** The rules of a built-in kind for a write of the whole object or of a subresource. */
@@ -175,7 +186,14 @@ export function isStatusScope(scope: UpdateScope): scope is 'status' | 'approval
 }
 
 /** Subresources whose writes have rules of their own: those of the kind do not hold for them. */
-const WITH_OWN_RULES = new Set<UpdateScope>(['status', 'approval', 'binding', 'ephemeralcontainers', 'resize']);
+const WITH_OWN_RULES = new Set<UpdateScope>([
+  'status',
+  'approval',
+  'binding',
+  'ephemeralcontainers',
+  'finalize',
+  'resize',
+]);
 
 /** Updates that change what an object asks for. */
 const COUNTED = new Set<UpdateScope>([undefined, 'scale', 'ephemeralcontainers', 'resize']);
@@ -220,7 +238,7 @@ export function* finishUpdate(
   }
   const { object } = question;
   const strategy = strategyOf(registration, scope);
-  if (scope !== 'finalize') strategy?.prepareForUpdate?.(object, old);
+  strategy?.prepareForUpdate?.(object, old);
   core.admission.allocate(question);
   if (COUNTED.has(scope)) bumpGeneration(object, old, registration);
   const errors = [

@@ -94,6 +94,11 @@ test.each([
     'metadata.finalizers',
     'finalizer orphan and foregroundDeletion cannot be both set',
   ],
+  [
+    { name: 'x', finalizers: ['example.com/a', 'a'] },
+    'metadata.finalizers[1]',
+    'Invalid value: "a": name is neither a standard finalizer name nor is it fully qualified',
+  ],
 ])('%j is refused as upstream does', async (metadata, field, message) => {
   await expect(create(metadata)).rejects.toMatchObject({
     code: 422,
@@ -105,4 +110,40 @@ test.each([
 
 test('a prefix may end in a dash', async () => {
   expect((await create({ generateName: 'a-' })).metadata.name).toMatch(/^a-.{5}$/);
+});
+
+test('finalizers are standard, qualified, or of a kind that upstream does not ask for that', async () => {
+  const finalizers = ['kubernetes', 'orphan', 'a/b'];
+  expect((await create({ name: 'held', finalizers })).metadata.finalizers).toEqual(finalizers);
+  const path = '/apis/coordination.k8s.io/v1/namespaces/default/leases';
+  const body = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: 'l', finalizers: ['a'] } };
+  expect(await transport.request({ method: 'POST', path, body })).toMatchObject({ metadata: { finalizers: ['a'] } });
+});
+
+test('who writes the finalizers of a namespace writes its metadata, too', async () => {
+  const path = '/api/v1/namespaces/default';
+  const old = (await transport.request({ method: 'GET', path })) as KubeObject;
+  const finalize = (change: object, finalizers: string[]): Promise<unknown> => {
+    const { resourceVersion: _, ...metadata } = old.metadata;
+    const body = {
+      ...old,
+      metadata: { ...metadata, ...change },
+      spec: { finalizers },
+      status: { phase: 'Terminating' },
+    };
+    return transport.request({ method: 'PUT', path: `${path}/finalize`, body });
+  };
+  expect(await finalize({ labels: { x: 'y' }, annotations: { p: 'q' } }, ['kubernetes', 'a.b/c'])).toMatchObject({
+    metadata: {
+      uid: old.metadata.uid,
+      labels: { x: 'y', 'kubernetes.io/metadata.name': 'default' },
+      annotations: { p: 'q' },
+    },
+    spec: { finalizers: ['kubernetes', 'a.b/c'] },
+    status: { phase: 'Active' },
+  });
+  const cause = (field: string) => ({ code: 422, details: { causes: [expect.objectContaining({ field })] } });
+  await expect(finalize({}, ['kubernetes', 'foo'])).rejects.toMatchObject(cause('spec.finalizers[1]'));
+  await expect(finalize({ finalizers: ['b'] }, [])).rejects.toMatchObject(cause('metadata.finalizers[0]'));
+  expect(await finalize({}, ['kubernetes'])).toMatchObject({ metadata: { labels: old.metadata.labels } });
 });

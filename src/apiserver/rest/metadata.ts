@@ -16,7 +16,7 @@ import {
   type StatusCause,
   timestamp,
 } from '../../machinery/index.ts';
-import { annotationErrors } from '../kinds/index.ts';
+import { annotationErrors, pathSegmentErrors, unqualifiedFinalizer } from '../kinds/index.ts';
 import type { Registration } from '../registry/registration.ts';
 
 /** Consonants and digits that make no words (apimachinery util/rand). */
@@ -142,35 +142,75 @@ function nameErrors(kind: string, text: string, prefix: boolean): string[] {
   const name = prefix && !paths ? text.replace(/.-$/, 'a') : text;
   if (LABEL_NAMES.has(kind)) return dnsLabelErrors(name);
   if (LABEL_1035_NAMES.has(kind)) return dns1035LabelErrors(name);
-  if (paths) {
-    if (!prefix && (name === '.' || name === '..')) return [`may not be '${name}'`];
-    return [...'/%'].filter((char) => name.includes(char)).map((char) => `may not contain '${char}'`);
-  }
+  if (paths) return pathSegmentErrors(name, prefix);
   return dnsSubdomainErrors(name);
 }
 
+/** Groups of built-in kinds whose finalizers may have any name: upstream checks those of all others once more. */
+const ANY_FINALIZER = new Set([
+  'admissionregistration.k8s.io',
+  'apiextensions.k8s.io',
+  'apiregistration.k8s.io',
+  'coordination.k8s.io',
+  'node.k8s.io',
+  'policy',
+]);
+
 /** What is wrong with an object's metadata, as upstream's ValidateObjectMeta says it. */
-export function metadataErrors(object: KubeObject, registration: Registration): StatusCause[] {
-  const { metadata } = object;
-  const errors: StatusCause[] = [];
-  const { kind, strategy } = registration.served;
+export function metadataErrors({ metadata }: KubeObject, { served, custom }: Registration): StatusCause[] {
+  const { kind, group, strategy } = served;
+  const names: StatusCause[] = [];
   if (metadata.generateName) {
     for (const error of nameErrors(kind, metadata.generateName, true)) {
-      errors.push(invalidValue('metadata.generateName', metadata.generateName, error));
+      names.push(invalidValue('metadata.generateName', metadata.generateName, error));
     }
   }
-  if (!metadata.name) errors.push(requiredValue('metadata.name', 'name or generateName is required'));
+  if (!metadata.name) names.push(requiredValue('metadata.name', 'name or generateName is required'));
   else {
     for (const error of strategy?.nameErrors?.(metadata.name) ?? nameErrors(kind, metadata.name, false)) {
-      errors.push(invalidValue('metadata.name', metadata.name, error));
+      names.push(invalidValue('metadata.name', metadata.name, error));
     }
   }
+  const errors = [...names, ...commonErrors(metadata, 'metadata')];
+  if (custom || ANY_FINALIZER.has(group)) return errors;
+  const unqualified = (metadata.finalizers ?? []).flatMap((name, index) =>
+    unqualifiedFinalizer(name, `metadata.finalizers[${index}]`),
+  );
+  return [...errors, ...unqualified];
+}
+
+/** What is wrong with the metadata of a resource inside of another, at its path: it need not have a name. */
+export function embeddedMetadataErrors(metadata: Partial<ObjectMeta>, path: string): StatusCause[] {
+  const { name = '', generateName = '', namespace = '', generation = 0, managedFields = [] } = metadata;
+  const at = (field: string, value: unknown, details: readonly string[]): StatusCause[] =>
+    details.map((detail) => invalidValue(`${path}.${field}`, value, detail));
+  return [
+    ...at('generateName', generateName, pathSegmentErrors(generateName, true)),
+    ...at('name', name, pathSegmentErrors(name)),
+    ...(namespace === '' ? [] : at('namespace', namespace, dnsLabelErrors(namespace))),
+    ...(generation < 0 ? at('generation', generation, ['must be greater than or equal to 0']) : []),
+    ...commonErrors(metadata, path),
+    ...managedFields.flatMap(({ operation, fieldsType = '' }, index) => [
+      ...(operation === 'Apply' || operation === 'Update'
+        ? []
+        : at(`managedFields[${index}].operation`, operation ?? '', ['must be `Apply` or `Update`'])),
+      ...(fieldsType === '' || fieldsType === 'FieldsV1'
+        ? []
+        : at(`managedFields[${index}].fieldsType`, fieldsType, ['must be `FieldsV1`'])),
+    ]),
+  ];
+}
+
+/** What holds of the metadata of every object, wherever that lies. */
+function commonErrors(metadata: Partial<ObjectMeta>, path: string): StatusCause[] {
+  const errors: StatusCause[] = [];
   for (const [key, value] of Object.entries(metadata.labels ?? {})) {
-    for (const error of qualifiedNameErrors(key)) errors.push(invalidValue('metadata.labels', key, error));
-    for (const error of labelValueErrors(String(value))) errors.push(invalidValue('metadata.labels', value, error));
+    for (const error of qualifiedNameErrors(key)) errors.push(invalidValue(`${path}.labels`, key, error));
+    for (const error of labelValueErrors(String(value))) errors.push(invalidValue(`${path}.labels`, value, error));
   }
-  errors.push(...annotationErrors(metadata.annotations ?? {}, 'metadata.annotations'));
-  errors.push(...ownerErrors(metadata.ownerReferences ?? []), ...finalizerErrors(metadata.finalizers ?? []));
+  errors.push(...annotationErrors(metadata.annotations ?? {}, `${path}.annotations`));
+  errors.push(...ownerErrors(metadata.ownerReferences ?? [], `${path}.ownerReferences`));
+  errors.push(...finalizerErrors(metadata.finalizers ?? [], `${path}.finalizers`));
   return errors;
 }
 
@@ -178,8 +218,7 @@ export function metadataErrors(object: KubeObject, registration: Registration): 
 const hasVersion = (apiVersion: string | undefined): boolean => /^([^/]*\/)?[^/]+$/.test(apiVersion ?? '');
 
 /** The paths have no index: upstream's do not have one. */
-function ownerErrors(owners: readonly OwnerReference[]): StatusCause[] {
-  const at = 'metadata.ownerReferences';
+function ownerErrors(owners: readonly OwnerReference[], at: string): StatusCause[] {
   const errors: StatusCause[] = [];
   let controller: string | undefined;
   for (const owner of owners) {
@@ -203,8 +242,7 @@ function ownerErrors(owners: readonly OwnerReference[]): StatusCause[] {
   return errors;
 }
 
-function finalizerErrors(finalizers: readonly string[]): StatusCause[] {
-  const at = 'metadata.finalizers';
+function finalizerErrors(finalizers: readonly string[], at: string): StatusCause[] {
   const errors = finalizers.flatMap((finalizer) =>
     qualifiedNameErrors(finalizer).map((error) => invalidValue(at, finalizer, error)),
   );

@@ -3,7 +3,6 @@ import {
   badRequest,
   type Fields,
   invalid,
-  type KubeObject,
   parseFieldSelector,
   parseLabelSelector,
   type StatusCause,
@@ -12,7 +11,7 @@ import type { Selection } from '../cache/selection.ts';
 import { flag } from '../flag.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { ApiRequest } from './request.ts';
-import { fieldReader } from './selectable-fields.ts';
+import { fieldReader, NAMES } from './selectable-fields.ts';
 
 /** The options of a list or watch request (meta/v1 ListOptions). */
 export interface ListQuery {
@@ -120,7 +119,7 @@ export function listQuery(request: ApiRequest, registration: Registration): List
 export function selectionOf(request: ApiRequest, registration: Registration): Selection {
   const { info, query } = request;
   const { served } = registration;
-  const selection: Selection = { fieldOf: fieldReader(registration) };
+  const selection: Selection = { fieldOf: () => '' };
   if (served.namespaced && info.namespace) selection.namespace = info.namespace;
   if (!served.namespaced) selection.namespace = '';
   if (info.name) selection.name = info.name;
@@ -129,13 +128,13 @@ export function selectionOf(request: ApiRequest, registration: Registration): Se
   const fields = query.get('fieldSelector');
   if (fields) {
     selection.fields = parseFieldSelector(fields);
-    for (const { field } of selection.fields) selection.fieldOf(EMPTY, field);
+    const readers = new Map(selection.fields.map(({ field }) => [field, fieldReader(registration, field)]));
+    selection.fieldOf = (entry, field) => readers.get(field)?.(entry) ?? '';
+    const isConverted = selection.fields.some(({ field }) => !NAMES.includes(field));
+    if (isConverted && registration.prepare) selection.prepare = registration.prepare;
   }
   return selection;
 }
-
-/** Stands in for an object where only the field's name is checked. */
-const EMPTY: KubeObject = { apiVersion: '', kind: '', metadata: { name: '' } };
 
 /** The options that create, update and patch share. */
 export interface WriteQuery {

@@ -1,5 +1,6 @@
 import { badRequest, groupResource, type KubeObject } from '../../machinery/index.ts';
 import type { Registration } from '../registry/registration.ts';
+import type { Entry } from '../store/entry.ts';
 
 type Reader = (object: KubeObject) => unknown;
 
@@ -50,16 +51,22 @@ const FIELDS: Record<string, Record<string, Reader>> = {
   'replicasets.apps': { 'status.replicas': (set) => at('status', 'replicas')(set) ?? 0 },
 };
 
-/** Reads selectable fields off stored objects of a resource; the function it gives throws ApiError 400 for other fields. */
-export function fieldReader(registration: Registration): (object: KubeObject, field: string) => string {
-  const builtin = registration.custom ? undefined : FIELDS[groupResource(registration.storage)];
-  const custom = registration.custom?.selectableFields ?? [];
-  return (object, field) => {
-    if (field === 'metadata.name') return object.metadata.name;
-    if (field === 'metadata.namespace') return object.metadata.namespace ?? '';
-    const reader = builtin && Object.hasOwn(builtin, field) ? builtin[field] : undefined;
-    if (reader) return String(reader(object) ?? '');
-    if (custom.includes(field)) return String(at(...field.split('.'))(object) ?? '');
-    throw badRequest(`field label not supported: ${field}`);
-  };
+/** Fields that can be read without looking into the object. */
+export const NAMES: readonly string[] = ['metadata.name', 'metadata.namespace'];
+
+/**
+ * How a field that selectors name is read: off stored objects of a built-in kind, and off custom resources in the version
+ * that is asked for. The entries of those have to be ready for that where a webhook converts.
+ * @throws ApiError 400 for a field that is not selectable.
+ */
+export function fieldReader(registration: Registration, field: string): (entry: Entry) => string {
+  const { custom, storage } = registration;
+  if (field === 'metadata.name') return ({ name }) => name;
+  if (field === 'metadata.namespace') return ({ namespace }) => namespace;
+  const builtin = custom ? undefined : FIELDS[groupResource(storage)];
+  const reader = builtin && Object.hasOwn(builtin, field) ? builtin[field] : undefined;
+  if (reader) return ({ object }) => String(reader(object) ?? '');
+  if (!custom?.selectableFields.includes(field)) throw badRequest(`field label not supported: ${field}`);
+  const own = at(...field.split('.'));
+  return (entry) => String(own(registration.view(entry).object) ?? '');
 }

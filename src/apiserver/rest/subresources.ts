@@ -21,7 +21,7 @@ import { checkPreconditions } from './metadata.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import { type Steps, settle } from './steps.ts';
 import { decodeTyped } from './typed.ts';
-import { change, checkVersion } from './update.ts';
+import { change } from './update.ts';
 import { admissionRequest, beginWrite, type Write } from './write.ts';
 
 interface Condition {
@@ -80,22 +80,6 @@ function withScheduled(pod: KubeObject): Condition[] {
     ...conditions,
     { type: 'PodScheduled', status: 'True', lastProbeTime: null, lastTransitionTime: timestamp() },
   ];
-}
-
-/** PUT namespaces/NAME/finalize: the only way to change a namespace's spec.finalizers. */
-export async function finalize(core: Core, namespaces: Registration, request: ApiRequest): Promise<Outcome> {
-  const write = beginWrite(core, namespaces, request, 'UpdateOptions');
-  const body = decodeObject(request, typeOf(namespaces));
-  checkKind(body, namespaces);
-  const given = admitFields(write, body);
-  return change(write, 'finalize', (old) => {
-    checkVersion(write, given, old);
-    const object = cloneJson(old);
-    const finalizers = given.spec?.['finalizers'];
-    const { finalizers: _, ...spec } = object.spec ?? {};
-    object.spec = finalizers === undefined ? spec : { ...spec, finalizers };
-    return { object };
-  });
 }
 
 /** Admission of what is created and never stored. Returns the completed object. */

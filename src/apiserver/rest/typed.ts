@@ -1,9 +1,11 @@
 import {
   type ApiError,
   badRequest,
+  builtinSchemaByName,
   builtinTypeName,
   cloneJson,
   type Fields,
+  invalidValue,
   isFields,
   isZero,
   type KubeObject,
@@ -19,6 +21,8 @@ interface Decoding {
   unknown: string[];
   /** True to write the object as Go would: without empty fields that may be left out, and with those that may not. */
   complete: boolean;
+  /** What comes before what is wrong: where, if Go reads a part of the object by itself. */
+  where?: string;
 }
 
 /**
@@ -39,6 +43,29 @@ export function decodeTyped(
   const typed = decoderOf(schema)(object, root, '', decoding) as KubeObject;
   typed.metadata ??= { name: '' };
   return { object: typed, unknown: decoding.unknown.sort() };
+}
+
+const metadataSchema = builtinSchemaByName('meta.v1.ObjectMeta') ?? {};
+
+/**
+ * Reads the metadata of a resource that a custom resource has at a path, as Go's ObjectMeta, as decodeTyped reads objects.
+ * @throws ApiError 400 for a value of the wrong JSON type.
+ */
+export function decodeEmbeddedMetadata(
+  { apiVersion, kind }: KubeObject,
+  metadata: unknown,
+  path: string,
+): { metadata: Fields; unknown: string[] } {
+  const version = apiVersion.slice(apiVersion.indexOf('/') + 1);
+  const { message } = invalidValue('', metadata, '');
+  const decoding: Decoding = { kind, version, unknown: [], complete: true, where: `${path}: ${message}: ` };
+  if (metadata !== null && !isFields(metadata)) {
+    const why = `json: cannot unmarshal ${foundType(metadata, '')} into Go value of type v1.ObjectMeta`;
+    throw unreadable(why, decoding);
+  }
+  const root: Place = { parent: undefined, key: '', named: false, type: 'ObjectMeta' };
+  const typed = decoderOf(metadataSchema)(metadata ?? {}, root, '', decoding) as Fields;
+  return { metadata: typed, unknown: decoding.unknown.map((field) => `${path}.${field}`) };
 }
 
 /** An object, list or map on the way down to a value. Its path is only put together when there is something to say. */
@@ -130,8 +157,8 @@ function textual(fits: (value: unknown) => boolean, read: (text: string) => unkn
   };
 }
 
-function unreadable(why: string, { kind, version }: Decoding): ApiError {
-  return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${why}`);
+function unreadable(why: string, { kind, version, where = '' }: Decoding): ApiError {
+  return badRequest(`${kind} in version "${version}" cannot be handled as a ${kind}: ${where}${why}`);
 }
 
 function listDecoder(schema: Schema): Decoder {
@@ -171,7 +198,8 @@ function structDecoder(schema: Schema, properties: Record<string, Schema>): Fiel
   const fieldOf = (name: string) => {
     let field = known.get(name);
     if (field || !Object.hasOwn(properties, name)) return field;
-    field = { decode: decoderOf(properties[name] as Schema), omitted: omitted.has(name) };
+    const kept = keptEmpty.has(`${typeName}.${name}`);
+    field = { decode: decoderOf(properties[name] as Schema), omitted: omitted.has(name) && !kept };
     known.set(name, field);
     return field;
   };
@@ -193,6 +221,9 @@ function structDecoder(schema: Schema, properties: Record<string, Schema>): Fiel
     return copy;
   };
 }
+
+/** Lists that upstream's defaults leave empty, for its validation to refuse, where a client sends them so. */
+const keptEmpty: ReadonlySet<string> = new Set(['autoscaling.v2.HPAScalingRules.policies']);
 
 const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
 

@@ -9,15 +9,14 @@ import {
 } from '../../../machinery/index.ts';
 import { objectAt, objectsAt, textAt } from '../../kinds/fields.ts';
 import { type Compiled, evaluateExpression } from '../../policy/expressions.ts';
-import { compileConditions, type MatchConditions } from '../../policy/match-conditions.ts';
 import { applyError, compileMutation, typeNameError } from '../../policy/mutations.ts';
-import { compileVariables, type Variables } from '../../policy/variables.ts';
 import type { Steps } from '../../rest/steps.ts';
 import { createMatchIndex } from '../match.ts';
 import { reinvocationOf, remember, requireAgain } from '../reinvoke.ts';
 import type { AdmissionRequest, Rounds, WaitingAdmission } from '../request.ts';
 import { convertFor, schemaOf, shownAs, takenBack } from '../versions.ts';
 import { createPolicies } from './definitions.ts';
+import { compileHead, type Head } from './head.ts';
 import {
   BUDGET,
   evaluationFor,
@@ -34,20 +33,15 @@ interface Mutation {
   expression: Compiled;
 }
 
-interface CompiledPolicy {
-  conditions: MatchConditions;
-  variables: Variables;
+interface CompiledPolicy extends Head {
   mutations: readonly Mutation[];
   reinvocable: boolean;
 }
 
 function compilePolicy(spec: Fields): CompiledPolicy {
-  const params = objectAt(spec, 'paramKind') !== undefined;
-  const variables = compileVariables(objectsAt(spec, 'variables'), { params });
-  const scope = { params, variables: variables.types };
+  const { scope, ...head } = compileHead(spec);
   return {
-    conditions: compileConditions(objectsAt(spec, 'matchConditions'), spec['failurePolicy'] === 'Ignore', params),
-    variables,
+    ...head,
     mutations: objectsAt(spec, 'mutations').map((mutation) => {
       const type = textAt(mutation, 'patchType');
       const patch = objectAt(mutation, type === 'JSONPatch' ? 'jsonPatch' : 'applyConfiguration');

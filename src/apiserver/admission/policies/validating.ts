@@ -1,12 +1,11 @@
 import { ApiError, type CelBudget, celType, type Fields, forbidden } from '../../../machinery/index.ts';
-import { objectAt, objectsAt, textAt, textsAt } from '../../kinds/fields.ts';
+import { objectsAt, textAt, textsAt } from '../../kinds/fields.ts';
 import { type Compiled, compileExpression, type Evaluation, evaluateExpression } from '../../policy/expressions.ts';
-import { compileConditions, type MatchConditions } from '../../policy/match-conditions.ts';
-import { compileVariables, type Variables } from '../../policy/variables.ts';
 import { createMatchIndex } from '../match.ts';
 import type { AdmissionRequest, WaitingAdmission } from '../request.ts';
 import { convertFor } from '../versions.ts';
 import { createPolicies, type Policy } from './definitions.ts';
+import { compileHead, type Head } from './head.ts';
 import { BUDGET, evaluationFor, type Invocation, invocationsFor, type PolicyDependencies } from './invocations.ts';
 
 const MAX_MESSAGE = 5 * 1024;
@@ -22,20 +21,15 @@ interface Validation {
   reason: string;
 }
 
-interface CompiledPolicy {
-  conditions: MatchConditions;
-  variables: Variables;
+interface CompiledPolicy extends Head {
   validations: readonly Validation[];
   annotations: readonly { key: string; source: string; expression: Compiled }[];
 }
 
 function compilePolicy(spec: Fields): CompiledPolicy {
-  const params = objectAt(spec, 'paramKind') !== undefined;
-  const variables = compileVariables(objectsAt(spec, 'variables'), { params });
-  const scope = { params, variables: variables.types };
+  const { scope, ...head } = compileHead(spec);
   return {
-    conditions: compileConditions(objectsAt(spec, 'matchConditions'), spec['failurePolicy'] === 'Ignore', params),
-    variables,
+    ...head,
     validations: objectsAt(spec, 'validations').map((validation) => {
       const source = textAt(validation, 'expression');
       const messageSource = textAt(validation, 'messageExpression');

@@ -6,7 +6,18 @@ import type { Hook } from './hooks.ts';
 import { type Answer, answerOf, reviewFor } from './review.ts';
 
 /** A webhook could not be asked, or its answer not be understood: its failurePolicy says what that means. */
-export class WebhookFailure extends Error {}
+export class WebhookFailure extends Error {
+  /** What metrics count it under: upstream's. */
+  readonly code: number;
+
+  constructor(message: string, code = 503) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** A webhook says no. */
+export class WebhookDenial extends ApiError {}
 
 /**
  * Asks a webhook about a request and passes on its warnings and annotations.
@@ -39,7 +50,7 @@ async function answerFrom(
   const { reviewVersion, clientConfig, timeoutSeconds } = hook;
   if (!reviewVersion) {
     const why = 'webhook does not accept known AdmissionReview versions (v1, v1beta1)';
-    throw new WebhookFailure(`could not create admission objects: ${why}`);
+    throw new WebhookFailure(`could not create admission objects: ${why}`, 400);
   }
   const review = reviewFor(request, target, reviewVersion);
   const said = await caller.call(clientConfig, review, timeoutSeconds).catch((error: unknown) => {
@@ -63,5 +74,6 @@ async function answerFrom(
 function denial(name: string, { code = 0, reason = '', message = '', details }: Partial<Status>): ApiError {
   const by = `admission webhook ${JSON.stringify(name)} denied the request`;
   const why = message || reason;
-  return new ApiError(Math.max(400, code), reason, why === '' ? `${by} without explanation` : `${by}: ${why}`, details);
+  const text = why === '' ? `${by} without explanation` : `${by}: ${why}`;
+  return new WebhookDenial(Math.max(400, code), reason, text, details);
 }

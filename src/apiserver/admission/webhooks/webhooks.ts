@@ -19,11 +19,13 @@ import type { AdmissionRequest, Rounds, WaitingAdmission } from '../request.ts';
 import { convertFor, shownAs, takenBack } from '../versions.ts';
 import { askWebhook, WebhookFailure } from './call.ts';
 import { createHooks, type Hook } from './hooks.ts';
+import type { WebhookMetrics } from './metrics.ts';
 
 export interface WebhookDependencies {
   store: Store;
   registry: Registry;
   caller: WebhookCaller;
+  metrics: WebhookMetrics;
   /** What matchConditions are evaluated with. */
   evaluate: Evaluate;
 }
@@ -85,7 +87,7 @@ function* mutateWith(
     const target = yield* targetOf(dependencies, hook, request);
     if (!target || (rounds.again && !reinvocation.due.has(hook.id))) continue;
     const place = `round_${rounds.again ? 1 : 0}_index_${index}`;
-    const changed = yield* callMutating(dependencies.caller, { hook, target }, request, place);
+    const changed = yield* callMutating(dependencies, { hook, target }, request, place);
     if (changed) {
       requireAgain(reinvocation);
       rounds.changed = true;
@@ -97,12 +99,14 @@ function* mutateWith(
 
 /** Asks one webhook and puts what its patch makes of the object in the object's place. Returns whether that is another. */
 function* callMutating(
-  caller: WebhookCaller,
+  { caller, metrics }: WebhookDependencies,
   { hook, target }: Invocation,
   request: AdmissionRequest,
   place: string,
 ): Steps<boolean> {
   let mutated = false;
+  let problem: unknown;
+  const began = performance.now();
   try {
     const { patch, patchType } = yield* wait(askWebhook(caller, hook, request, target, true));
     const operations = patch === '' ? [] : operationsOf(patch);
@@ -119,13 +123,17 @@ function* callMutating(
     annotatePatch(request, hook, place, operations);
     return mutated;
   } catch (error) {
+    problem = error;
     failed(error, hook, request, `failed-open.mutation.webhook.admission.k8s.io/${place}`);
     return false;
   } finally {
+    metrics.observe('admit', hook, request, secondsSince(began), problem);
     const note = { configuration: hook.configuration, webhook: hook.name, mutated };
     request.annotate(`mutation.webhook.admission.k8s.io/${place}`, JSON.stringify(note));
   }
 }
+
+const secondsSince = (began: number): number => (performance.now() - began) / 1000;
 
 function annotatePatch(request: AdmissionRequest, hook: Hook, place: string, patch: unknown[]): void {
   const note = { configuration: hook.configuration, webhook: hook.name, patch, patchType: 'JSONPatch' };
@@ -167,15 +175,18 @@ function patched(object: KubeObject, operations: unknown[]): KubeObject {
 
 /** Asks all webhooks at once; the first in order that refuses, or could not be asked and must be, speaks for all. */
 async function validateWith(
-  { caller }: WebhookDependencies,
+  { caller, metrics }: WebhookDependencies,
   invocations: readonly Invocation[],
   request: AdmissionRequest,
 ): Promise<void> {
   const results = await Promise.allSettled(
     invocations.map(async ({ hook, target }, index) => {
+      const began = performance.now();
       try {
         await askWebhook(caller, hook, request, target, false);
+        metrics.observe('validating', hook, request, secondsSince(began));
       } catch (error) {
+        metrics.observe('validating', hook, request, secondsSince(began), error);
         failed(error, hook, request, `failed-open.validating.webhook.admission.k8s.io/round_0_index_${index}`);
       }
     }),

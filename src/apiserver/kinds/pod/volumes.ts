@@ -10,6 +10,7 @@ import {
 } from '../../../machinery/index.ts';
 import { invalidAll } from '../checks.ts';
 import { objectAt, objectsAt, textAt } from '../fields.ts';
+import { hasLongPortal, LONG_PORTAL } from '../volume-source-checks.ts';
 import { volumeSources } from './defaults.ts';
 import type { Volumes } from './mounts.ts';
 import { sourceChecks } from './volume-sources.ts';
@@ -51,13 +52,8 @@ function sourceErrors(volume: Fields, path: string, podName: string): StatusCaus
   const [source, ...others] = volumeSources(volume);
   if (source === undefined) return [requiredValue(path, 'must specify a volume type')];
   const errors = sourceChecks[source]?.(objectAt(volume, source) ?? {}, `${path}.${source}`) ?? [];
-  const iscsi = objectAt(volume, 'iscsi');
   const name = nameOf(volume);
-  if (iscsi?.['initiatorName'] !== undefined && `${name}:${textAt(iscsi, 'targetPortal')}`.length > 64) {
-    const detail =
-      'Total length of <volume name>:<iscsi.targetPortal> must be under 64 characters if iscsi.initiatorName is specified.';
-    errors.push(invalidValue(`${path}.name`, name, detail));
-  }
+  if (hasLongPortal(objectAt(volume, 'iscsi'), name)) errors.push(invalidValue(`${path}.name`, name, LONG_PORTAL));
   if (source === 'ephemeral' && podName !== '' && name !== '') {
     const claim = `${podName}-${name}`;
     const details = dnsSubdomainErrors(claim).map((error) => `PVC name ${JSON.stringify(claim)}: ${error}`);

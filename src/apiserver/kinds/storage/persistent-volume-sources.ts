@@ -6,21 +6,24 @@ import {
   invalidValue,
   requiredValue,
   type StatusCause,
-  unsupportedValue,
 } from '../../../machinery/index.ts';
 import { invalidAll } from '../checks.ts';
 import { objectAt, setDefault, textAt } from '../fields.ts';
 import { noBackstepErrors } from '../pod/paths.ts';
 import {
   all,
+  azureDisk,
   fibreChannel,
   flexVolume,
   flocker,
+  hasLongPortal,
   hostPath,
-  lun,
+  iscsi,
+  LONG_PORTAL,
   needs,
   nfs,
   partition,
+  quobyte,
   type SourceCheck,
 } from '../volume-source-checks.ts';
 import { driverNameErrors } from './csi.ts';
@@ -48,61 +51,10 @@ const secretRef =
     return secret ? needs(...keys)(secret, `${path}.secretRef`) : [];
   };
 
-const iscsiNames: Readonly<Record<string, RegExp>> = {
-  iqn: /iqn\.\d{4}-\d{2}\.([a-zA-Z0-9.-]+)(:[^,;*&$|\s]+)$/,
-  eui: /^eui.[0-9a-fA-F]{16}$/,
-  naa: /^naa.[0-9a-fA-F]{32}$/,
-};
-
-function iscsiNameErrors(name: string, path: string): StatusCause[] {
-  const pattern = iscsiNames[name.slice(0, 3)];
-  return pattern?.test(name) ? [] : [invalidValue(path, name, 'must be valid format')];
-}
-
-const iscsi: SourceCheck = (source, path) => {
-  const [iqn, initiator] = [textAt(source, 'iqn'), source['initiatorName']];
-  const errors = needs('targetPortal')(source, path);
-  errors.push(...(iqn === '' ? [requiredValue(`${path}.iqn`)] : iscsiNameErrors(iqn, `${path}.iqn`)));
-  errors.push(...lun(source, path));
-  const authenticates = source['chapAuthDiscovery'] === true || source['chapAuthSession'] === true;
-  if (authenticates && !objectAt(source, 'secretRef')) errors.push(requiredValue(`${path}.secretRef`));
-  errors.push(...secretRef('name')(source, path));
-  if (typeof initiator === 'string') errors.push(...iscsiNameErrors(initiator, `${path}.initiatorname`));
-  return errors;
-};
-
-const quobyte: SourceCheck = (source, path) => {
-  const registry = textAt(source, 'registry');
-  const detail = 'must be a host:port pair or multiple pairs separated by commas';
-  const pairs = registry.split(',').every((pair) => /^(\[[^\]]*\]|[^:[\]]*):[^:]*$/.test(pair));
-  const errors: StatusCause[] = [];
-  if (registry === '') errors.push(requiredValue(`${path}.registry`, detail));
-  else if (textAt(source, 'tenant').length >= 65) {
-    errors.push(requiredValue(`${path}.tenant`, 'must be a UUID and may not exceed a length of 64 characters'));
-  } else if (!pairs) errors.push(invalidValue(`${path}.registry`, registry, detail));
-  return [...errors, ...needs('volume')(source, path)];
-};
-
 const azureFile: SourceCheck = (source, path) => [
   ...needs('secretName', 'shareName')(source, path),
   ...(source['secretNamespace'] === '' ? [requiredValue(`${path}.secretNamespace`)] : []),
 ];
-
-const cachingModes = ['None', 'ReadOnly', 'ReadWrite'];
-const diskKinds = ['Dedicated', 'Managed', 'Shared'];
-const managedDisks = [
-  '/subscriptions/{sub-id}/resourcegroups/{group-name}/providers/microsoft.compute/disks/{disk-id}',
-];
-const blobDisks = ['https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd'];
-
-const azureDisk: SourceCheck = (source, path) => {
-  const errors = needs('diskName', 'diskURI')(source, path);
-  const [mode, kind, uri] = [textAt(source, 'cachingMode'), textAt(source, 'kind'), textAt(source, 'diskURI')];
-  if (!cachingModes.includes(mode)) errors.push(unsupportedValue(`${path}.cachingMode`, mode, cachingModes));
-  if (!diskKinds.includes(kind)) errors.push(unsupportedValue(`${path}.kind`, kind, diskKinds));
-  const [prefix, forms] = kind === 'Managed' ? ['/subscriptions/', managedDisks] : ['https://', blobDisks];
-  return uri.startsWith(prefix) ? errors : [...errors, unsupportedValue(`${path}.diskURI`, uri, forms)];
-};
 
 const storageOs: SourceCheck = (source, path) => {
   const [name, namespace] = [textAt(source, 'volumeName'), textAt(source, 'volumeNamespace')];
@@ -158,7 +110,7 @@ const sources: readonly Source[] = [
   { key: 'rbd', check: needs('monitors', 'image') },
   { key: 'quobyte', check: quobyte },
   { key: 'cephfs', extraPath: 'cephFS', check: needs('monitors') },
-  { key: 'iscsi', check: iscsi },
+  { key: 'iscsi', check: all(iscsi('must be valid format'), secretRef('name')) },
   { key: 'cinder', check: all(needs('volumeID'), secretRef('name', 'namespace')) },
   { key: 'fc', check: fibreChannel },
   { key: 'flexVolume', check: flexVolume },
@@ -180,8 +132,8 @@ export function volumeSourceOf(spec: Fields): Fields {
   return Object.fromEntries(Object.entries(spec).filter(([key]) => sourceKeys.has(key)));
 }
 
-/** What is wrong with where a persistent volume is: exactly one source must say. */
-export function volumeSourceErrors(spec: Fields, path: string): StatusCause[] {
+/** What is wrong with where a persistent volume of a name is: exactly one source must say. */
+export function volumeSourceErrors(spec: Fields, path: string, name: string): StatusCause[] {
   let first: string | undefined;
   const errors = sources.flatMap(({ key, path: own = key, extraPath = key, check }) => {
     const source = objectAt(spec, key);
@@ -189,6 +141,9 @@ export function volumeSourceErrors(spec: Fields, path: string): StatusCause[] {
     if (first !== undefined) return [forbiddenValue(`${path}.${extraPath}`, 'may not specify more than 1 volume type')];
     first = key;
     const found = check(source, `${path}.${own}`);
+    if (key === 'iscsi' && hasLongPortal(source, name)) {
+      found.push(invalidValue(`${path}.iscsi.targetportal`, textAt(source, 'targetPortal'), LONG_PORTAL));
+    }
     const unplaced = key === 'local' && !objectAt(spec, 'nodeAffinity');
     return unplaced ? [...found, requiredValue(`${path}.nodeAffinity`, 'Local volume requires node affinity')] : found;
   });

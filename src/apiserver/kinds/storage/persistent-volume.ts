@@ -49,7 +49,7 @@ export const persistentVolumeStrategy: KindStrategy = {
   },
   validate(volume, old) {
     const spec = volume.spec ?? {};
-    const errors = [...persistentVolumeSpecErrors(spec, 'spec', { inline: false }), ...mountOptionErrors(volume)];
+    const errors = [...persistentVolumeSpecErrors(spec, 'spec', volume.metadata.name), ...mountOptionErrors(volume)];
     return old ? [...errors, ...changeErrors(spec, old.spec ?? {})] : errors;
   },
 };
@@ -84,8 +84,9 @@ export function accessModeErrors(spec: Fields, path: string): StatusCause[] {
   return errors;
 }
 
-/** @param inline for a volume that stands in a VolumeAttachment instead of on its own. */
-export function persistentVolumeSpecErrors(spec: Fields, path: string, { inline }: { inline: boolean }): StatusCause[] {
+/** @param name the volume's; '' for one that stands in a VolumeAttachment instead of on its own. */
+export function persistentVolumeSpecErrors(spec: Fields, path: string, name: string): StatusCause[] {
+  const inline = name === '';
   const errors = inline ? inlineErrors(spec, path) : [];
   if (textsAt(spec, 'accessModes').length === 0) errors.push(requiredValue(`${path}.accessModes`));
   errors.push(...accessModeErrors(spec, `${path}.accessModes`));
@@ -97,7 +98,7 @@ export function persistentVolumeSpecErrors(spec: Fields, path: string, { inline 
   } else if (!inline && !reclaimPolicies.includes(policy)) {
     errors.push(unsupportedValue(policyPath, policy, reclaimPolicies));
   }
-  errors.push(...affinityErrors(spec, `${path}.nodeAffinity`, inline), ...volumeSourceErrors(spec, path));
+  errors.push(...affinityErrors(spec, `${path}.nodeAffinity`, inline), ...volumeSourceErrors(spec, path, name));
   const hostPath = textAt(objectAt(spec, 'hostPath'), 'path');
   if (policy === 'Recycle' && /^\/+(\.?\/*)*$/.test(hostPath)) {
     errors.push(forbiddenValue(policyPath, "may not be 'recycle' for a hostPath mount of '/'"));

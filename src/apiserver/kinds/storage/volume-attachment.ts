@@ -80,7 +80,7 @@ function sourceErrors(source: Fields | undefined): StatusCause[] {
   const detail = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
   if (!inline && name === undefined) return [requiredValue('spec.source', detail)];
   if (inline && name !== undefined) return [forbiddenValue('spec.source', detail)];
-  if (inline) return persistentVolumeSpecErrors(inline, 'spec.source.inlineVolumeSpec', { inline: true });
+  if (inline) return persistentVolumeSpecErrors(inline, 'spec.source.inlineVolumeSpec', '');
   const needed = 'must specify non empty persistentVolumeName';
   return name === '' ? [requiredValue('spec.source.persistentVolumeName', needed)] : [];
 }
