@@ -10,11 +10,10 @@ import { startKubelet } from './kubelet/kubelet.ts';
 import { createPodStreams } from './kubelet/streams.ts';
 import { type NetworkReservation, reserveNetwork } from './linux/network.ts';
 import { startLinuxRuntime } from './linux/runtime.ts';
+import { startNodeNetwork } from './node-network.ts';
 import { keepLease, machineCapacity, registerNode } from './node-object.ts';
 import { type Pod, services } from './pod.ts';
 import { createBackends } from './proxy/backends.ts';
-import { startRelay } from './proxy/relay.ts';
-import { startServiceProxy } from './proxy/service-proxy.ts';
 import type { Runtime } from './runtime.ts';
 import { startSimulatedRuntime } from './simulated.ts';
 
@@ -109,7 +108,14 @@ async function startOn(
   });
   stops.push(ingress.stop);
   const { bridge } = foundation;
-  if (bridge !== undefined) stops.push(startServiceProxy({ informers, backends, recorder, log, bridge }).stop);
+  const network =
+    bridge === undefined
+      ? undefined
+      : await startNodeNetwork({
+          ...{ context, backends, bridge, nodeName: name, apiServer: options.apiServer },
+          addresses: { internal: runtime.hostIp, external: bindAddress },
+        });
+  if (network) stops.push(network.stop);
   // Of images that were built anew, and of those that were removed.
   await images
     .removeUnused()
@@ -124,11 +130,11 @@ async function startOn(
     folders,
     capacity: machineCapacity(),
     servicesFor: (pod) => servicesFor(pod, informers),
+    clusterDns: network?.dnsAddress,
     userAgent: `kube-probe/${/\d+\.\d+/.exec(version)?.[0] ?? '1'}`,
   };
   const kubelet = startKubelet(name, informers, deps);
   stops.push(kubelet.stop);
-  if (bridge !== undefined && options.apiServer) stops.push((await startRelay(runtime.hostIp, options.apiServer)).stop);
   stops.push(
     keepLease(client, name, (error) => log.warn({ error: error.message }, "renewing the node's lease")),
     writeIngressStatus(client, informers, bindAddress, log),

@@ -10,6 +10,7 @@ const core = (resource: string, kind: string, namespaced = true): Resource => ({
 
 export const pods = core('pods', 'Pod');
 export const nodes = core('nodes', 'Node', false);
+export const namespaces = core('namespaces', 'Namespace', false);
 export const services = core('services', 'Service');
 export const configMaps = core('configmaps', 'ConfigMap');
 export const secrets = core('secrets', 'Secret');

@@ -10,6 +10,8 @@ export interface SandboxSpec {
   namespace: string;
   name: string;
   hostname: string;
+  /** The host name with its domain, of a pod that has one: 'db-0.db.shop.svc.cluster.local'. */
+  fqdn?: string | undefined;
   /** Lines of /etc/hosts besides those for localhost and the pod itself, which the runtime adds. */
   hosts: readonly string[];
   /** Text of /etc/resolv.conf. */

@@ -17,6 +17,8 @@ export interface KubeletDeps {
   capacity: { cpu: number; memory: number };
   /** Services whose variables a pod gets. */
   servicesFor(pod: Pod): KubeObject[];
+  /** The address of the cluster's DNS, once it has one; undefined where pods have no network. */
+  clusterDns: Promise<string> | undefined;
   /** 'kube-probe/1.34' */
   userAgent: string;
 }

@@ -8,11 +8,11 @@ import { createPodVolumes } from '../volumes/pod-volumes.ts';
 import { adoptImage } from './adopt-image.ts';
 import { ensureRunning, type LifeContext, stopContainer } from './container-life.ts';
 import type { KubeletDeps } from './deps.ts';
+import { hostNamesOf } from './host-names.ts';
 import { isInitialized, podStatus } from './pod-status.ts';
 import { type ContainerRecord, fieldPathOf, forgetInit, isCompleted, newRecord, restoreRecord } from './record.ts';
 import { unsupportedInPod } from './refuse.ts';
-import { resolvConfOf } from './resolv-conf.ts';
-import { hostnameOf } from './start-container.ts';
+import { readMachineResolvConf, resolvConfOf } from './resolv-conf.ts';
 
 /** The loop that keeps one pod as its object says. */
 export interface PodWorker {
@@ -161,9 +161,9 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
       id: `${uid || pod.metadata.name}-${randomBytes(4).toString('hex')}`,
       namespace: pod.metadata.namespace ?? '',
       name: pod.metadata.name,
-      hostname: hostnameOf(pod),
+      ...hostNamesOf(pod),
       hosts: (pod.spec?.hostAliases ?? []).map(({ ip, hostnames }) => [ip, ...(hostnames ?? [])].join('\t')),
-      resolvConf: await resolvConfOf(pod),
+      resolvConf: await resolvConf(),
     });
     inits.forEach(forgetInit);
     void made.lost.then(() => {
@@ -173,6 +173,13 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
       void made.remove().then(kick, kick);
     });
     return made;
+  }
+
+  async function resolvConf(): Promise<string> {
+    const [clusterDns, machine] = await Promise.all([deps.clusterDns, readMachineResolvConf()]);
+    const { text, omitted } = resolvConfOf(pod, { clusterDns, machine, hostIp: deps.runtime.hostIp });
+    for (const message of omitted) emit('Warning', 'DNSConfigForming', message);
+    return text;
   }
 
   /** Starts what should run and may start now. @returns milliseconds until the next look, if time alone matters. */

@@ -123,7 +123,7 @@ async function writeEtc(etc: string, spec: SandboxSpec, ip: string): Promise<voi
   const hosts = [
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
-    `${ip}\t${spec.hostname}`,
+    [ip, ...(spec.fqdn === undefined ? [] : [spec.fqdn]), spec.hostname].join('\t'),
     ...spec.hosts,
   ];
   await writeFile(join(etc, 'hosts'), `${hosts.join('\n')}\n`);

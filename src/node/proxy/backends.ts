@@ -15,8 +15,14 @@ export interface Target {
   port: number;
 }
 
+interface Endpoint {
+  addresses?: string[];
+  conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean };
+  nodeName?: string;
+}
+
 interface Slice {
-  endpoints?: { addresses?: string[]; conditions?: { ready?: boolean; serving?: boolean; terminating?: boolean } }[];
+  endpoints?: Endpoint[];
   ports?: { name?: string; port?: number; protocol?: string }[];
 }
 
@@ -27,8 +33,12 @@ export interface Backends {
   named(name: string): KubeObject[];
   /** A port of a Service by number or name; without either the one an HTTP client would want. */
   portOf(service: KubeObject, wanted: { number?: number; name?: string } | undefined): ServicePort | undefined;
-  /** The ready endpoints of a Service's port, in an order that turns with every call. */
-  targets(service: KubeObject, port: ServicePort): Target[];
+  /**
+   * The endpoints that a Service's port has, in an order that turns with every call: the ready ones, or, while there are
+   * none, those that still serve although they are going (as kube-proxy has it).
+   * @param node only endpoints on this node count.
+   */
+  targets(service: KubeObject, port: ServicePort, node?: string): Target[];
 }
 
 const byService = 'service';
@@ -38,9 +48,7 @@ export function createBackends(informers: Informers): Backends {
   const serviceInformer = informers.for(services);
   const sliceInformer = informers.for(endpointSlices);
   serviceInformer.addIndex(byName, (object) => [object.metadata.name]);
-  sliceInformer.addIndex(byService, (object) => [
-    `${object.metadata.namespace}/${object.metadata.labels?.['kubernetes.io/service-name'] ?? ''}`,
-  ]);
+  sliceInformer.addIndex(byService, (object) => [serviceOfSlice(object)]);
   let turn = 0;
 
   return {
@@ -52,11 +60,15 @@ export function createBackends(informers: Informers): Backends {
       if (wanted?.name !== undefined) return ports.find((port) => port.name === wanted.name);
       return ports.find((port) => port.name === 'http') ?? ports.find((port) => port.port === 80) ?? ports[0];
     },
-    targets(service, port) {
-      const found: Target[] = [];
-      for (const object of sliceInformer.byIndex(byService, `${service.metadata.namespace}/${service.metadata.name}`)) {
-        addReady(object as unknown as Slice, port, found);
-      }
+    targets(service, port, node) {
+      const slices = sliceInformer.byIndex(byService, `${service.metadata.namespace}/${service.metadata.name}`);
+      const those = (passes: (endpoint: Endpoint) => boolean) =>
+        slices.flatMap((slice) =>
+          targetsOf(slice as unknown as Slice, port, (each) => passes(each) && (!node || each.nodeName === node)),
+        );
+      const ready = those(({ conditions }) => conditions?.ready !== false);
+      const found =
+        ready.length > 0 ? ready : those(({ conditions }) => !!conditions?.serving && !!conditions.terminating);
       if (found.length < 2) return found;
       turn = (turn + 1) % 0x7fffffff;
       const first = turn % found.length;
@@ -65,17 +77,21 @@ export function createBackends(informers: Informers): Backends {
   };
 }
 
+/** 'NAMESPACE/NAME' of the Service that an EndpointSlice belongs to. */
+export function serviceOfSlice({ metadata }: KubeObject): string {
+  return `${metadata.namespace}/${metadata.labels?.['kubernetes.io/service-name'] ?? ''}`;
+}
+
 export function portsOf(service: KubeObject): ServicePort[] {
   return (service.spec?.['ports'] ?? []) as ServicePort[];
 }
 
-function addReady(slice: Slice, port: ServicePort, found: Target[]): void {
+function targetsOf(slice: Slice, port: ServicePort, passes: (endpoint: Endpoint) => boolean): Target[] {
   const number = slice.ports?.find(
-    (each) => (each.name ?? '') === (port.name ?? '') && (each.protocol ?? 'TCP') === 'TCP',
+    (each) => (each.name ?? '') === (port.name ?? '') && (each.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
   )?.port;
-  if (number === undefined) return;
-  for (const endpoint of slice.endpoints ?? []) {
-    if (endpoint.conditions?.ready === false) continue;
-    for (const address of endpoint.addresses ?? []) found.push({ address, port: number });
-  }
+  if (number === undefined) return [];
+  return (slice.endpoints ?? [])
+    .filter(passes)
+    .flatMap(({ addresses = [] }) => addresses.map((address) => ({ address, port: number })));
 }

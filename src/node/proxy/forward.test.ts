@@ -9,9 +9,9 @@ test('a client that went while the connection onward was made leaves none open',
   await once(server, 'listening');
   const target = { address: '127.0.0.1', port: (server.address() as AddressInfo).port };
   const accepted = once(server, 'connection') as Promise<[Socket]>;
-  const client = await connectAny([target]);
+  const { socket: client } = await connectAny([target]);
   const [atServer] = await accepted;
-  const onward = await connectAny([target]);
+  const { socket: onward } = await connectAny([target]);
   client.destroy();
   atServer.destroy();
   await once(atServer, 'close');

@@ -4,11 +4,11 @@ import type { Target } from './backends.ts';
 const connectTimeout = 5_000;
 
 /** Connects to the first target that accepts. @throws the last Error when none does */
-export async function connectAny(targets: readonly Target[]): Promise<Socket> {
+export async function connectAny(targets: readonly Target[]): Promise<{ socket: Socket; target: Target }> {
   let last = new Error('there are no ready endpoints');
   for (const target of targets) {
     try {
-      return await connectOne(target);
+      return { socket: await connectOne(target), target };
     } catch (error) {
       last = error instanceof Error ? error : new Error(String(error));
     }

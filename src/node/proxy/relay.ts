@@ -16,7 +16,7 @@ export async function startRelay(
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
     connectAny([{ address: server.host, port: server.port }]).then(
-      (onward) => join(socket, onward),
+      (onward) => join(socket, onward.socket),
       () => socket.resetAndDestroy(),
     );
   });

@@ -1,11 +1,14 @@
-import { createServer, isIPv4, type Server, type Socket } from 'node:net';
+import { BlockList, isIPv4, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { EventRecorder, Informers } from '../../client/index.ts';
-import type { KubeObject } from '../../machinery/index.ts';
-import { runTool } from '../linux/shell.ts';
-import { services } from '../pod.ts';
-import { type Backends, portsOf, type ServicePort } from './backends.ts';
-import { connectAny, join } from './forward.ts';
+import { equalJson, type KubeObject, keyOf } from '../../machinery/index.ts';
+import { endpointSlices, services } from '../pod.ts';
+import { createAddressBook } from './addresses.ts';
+import { createAffinity } from './affinity.ts';
+import { type Backends, serviceOfSlice, type Target } from './backends.ts';
+import { type Frontend, frontendsOf, isOurBalancer, type NodeAddresses, refusalsOf } from './frontends.ts';
+import type { LoadBalancers } from './load-balancers.ts';
+import { openFrontend, type RunningFrontend, type ServiceAnswerer } from './open-frontend.ts';
 
 export interface ServiceProxy {
   stop(): Promise<void>;
@@ -18,162 +21,160 @@ export interface ServiceProxyOptions {
   log: Logger;
   /** The device that takes the ClusterIPs as addresses of this machine. */
   bridge: string;
+  nodeName: string;
+  addresses: NodeAddresses;
+  /** Services that this process answers itself, by 'NAMESPACE/NAME'. */
+  answerers?: ReadonlyMap<string, ServiceAnswerer>;
+  balancers?: LoadBalancers;
 }
 
-const mostConnections = 4096;
+interface State extends Frontend {
+  running?: RunningFrontend | undefined;
+  /** Listens, or the reason why not; undefined until either is known. */
+  outcome?: 'listens' | Error | undefined;
+}
+
+/** A Service as the proxy serves it. */
+interface Served {
+  object: KubeObject;
+  frontends: Map<string, State>;
+}
 
 /**
- * Answers for ClusterIPs on this machine, from the host and from pods: each is an address of the pods' bridge, and each
- * TCP port a listener that passes connections on to a ready endpoint. NodePorts answer on loopback. UDP is not served.
+ * Answers for Services on this machine, from the host and from pods: a ClusterIP is an address of the pods' bridge, and
+ * each port a listener that passes connections and datagrams on to an endpoint. NodePorts and load balancers answer at
+ * the machine's own addresses. While a Service has no endpoints nothing listens at its ClusterIP, so that clients are
+ * refused at once, as kube-proxy has it.
  */
 export function startServiceProxy(options: ServiceProxyOptions): ServiceProxy {
-  const { informers, backends, log } = options;
-  const listeners = new Map<string, Server>();
-  /** Of all listeners, also those that were closed: open connections outlive their Service. */
+  const { informers, backends, recorder, log } = options;
+  const all = new Map<string, Served>();
+  /** Of all frontends, also those that were closed: open connections outlive their Service. */
   const sockets = new Set<Socket>();
-  const keysOf = new Map<string, Map<string, { ip: string; port: ServicePort }>>();
   const addresses = createAddressBook(options.bridge, log);
-  const affinity = new Map<string, string>();
+  const affinity = createAffinity();
+  let stopped = false;
 
-  function handle(service: string, port: ServicePort, socket: Socket): void {
-    const [namespace = '', name = ''] = service.split('/');
-    const object = backends.service(namespace, name);
-    const targets = object ? backends.targets(object, port) : [];
-    const sticky = object?.spec?.['sessionAffinity'] === 'ClientIP' ? `${service} ${socket.remoteAddress}` : undefined;
-    const preferred = sticky === undefined ? undefined : affinity.get(sticky);
-    const ordered =
-      preferred === undefined
-        ? targets
-        : targets.toSorted((a, b) => Number(b.address === preferred) - Number(a.address === preferred));
-    socket.on('error', () => socket.destroy());
-    connectAny(ordered).then(
-      (backend) => {
-        if (sticky !== undefined && backend.remoteAddress) remember(affinity, sticky, backend.remoteAddress);
-        join(socket, backend);
+  function targetsOf({ object }: Served, { kind, port }: Frontend): Target[] {
+    const policy = object.spec?.[kind === 'cluster' ? 'internalTrafficPolicy' : 'externalTrafficPolicy'];
+    return backends.targets(object, port, policy === 'Local' ? options.nodeName : undefined);
+  }
+
+  function open(served: Served, frontend: State): RunningFrontend {
+    const { port } = frontend;
+    return openFrontend(frontend, {
+      sockets,
+      answerer: options.answerers?.get(keyOf(served.object)),
+      maySpeak: (client) => frontend.kind !== 'balancer' || isInSourceRanges(served.object, client),
+      targets: (client) => affinity.order(served.object, port, client, targetsOf(served, frontend)),
+      chosen: (client, target) => affinity.remember(served.object, port, client, target),
+      changed(error) {
+        const first = frontend.outcome === undefined || (error === undefined) !== (frontend.outcome === 'listens');
+        frontend.outcome = error ?? 'listens';
+        if (first) outcomeChanged(served, frontend, error);
       },
-      () => socket.resetAndDestroy(),
-    );
-  }
-
-  async function listen(key: string, service: string, ip: string, port: ServicePort, number: number): Promise<void> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      sockets.add(socket);
-      socket.on('close', () => sockets.delete(socket));
-      handle(service, port, socket);
     });
-    server.maxConnections = mostConnections;
-    server.on('error', (error) =>
-      log.warn({ service, address: `${ip}:${number}`, error: error.message }, 'a Service cannot be answered here'),
-    );
-    listeners.set(key, server);
-    await addresses.settled();
-    if (listeners.get(key) === server) server.listen({ host: ip, port: number });
   }
 
-  function close(key: string): void {
-    const server = listeners.get(key);
-    listeners.delete(key);
-    server?.close();
-    // Connections that are open stay, as they do with kube-proxy: the pod behind them decides.
+  function outcomeChanged(served: Served, { kind, ip, number, protocol }: State, error: Error | undefined): void {
+    if (kind === 'balancer') balance(served);
+    if (kind === 'balancer' || !error) return;
+    const message = `this machine cannot answer at ${ip}:${number} (${protocol}): ${error.message}`;
+    recorder.event(served.object, 'Warning', 'PortNotAvailable', message);
+  }
+
+  function balance({ object, frontends }: Served): void {
+    if (!isOurBalancer(object)) return;
+    const outcomes = [...frontends.values()].filter(({ kind }) => kind === 'balancer').map(({ outcome }) => outcome);
+    const obstacle = outcomes.find((outcome) => outcome instanceof Error);
+    if (obstacle) options.balancers?.failed(object, obstacle.message);
+    else if (outcomes.every((outcome) => outcome === 'listens')) options.balancers?.ensured(object);
+  }
+
+  /** Lets frontends listen, or not any more, as there are endpoints. */
+  function refresh(served: Served): void {
+    for (const frontend of served.frontends.values()) {
+      if (!isWanted(served, frontend)) close(frontend);
+      else if (frontend.running) frontend.running.retain(targetsOf(served, frontend));
+      else void addresses.settled().then(() => openOnce(served, frontend));
+    }
+  }
+
+  function isWanted(served: Served, frontend: State): boolean {
+    const isAnswered = () => options.answerers?.has(keyOf(served.object)) || targetsOf(served, frontend).length > 0;
+    return frontend.kind !== 'cluster' || isAnswered();
+  }
+
+  /** Unless the frontend is not there any more, or not wanted, by now. */
+  function openOnce(served: Served, frontend: State): void {
+    const isThere = all.get(keyOf(served.object)) === served && [...served.frontends.values()].includes(frontend);
+    if (!stopped && isThere && isWanted(served, frontend)) frontend.running ??= open(served, frontend);
+  }
+
+  function close(frontend: State): void {
+    frontend.running?.close();
+    frontend.running = undefined;
+    frontend.outcome = undefined;
   }
 
   function upsert(object: KubeObject): void {
-    const service = `${object.metadata.namespace}/${object.metadata.name}`;
-    const wanted = wantedListeners(service, object);
-    const present = keysOf.get(service) ?? new Map();
-    if (portsOf(object).some((port) => port.protocol === 'UDP') && !keysOf.has(service)) {
-      options.recorder.event(
-        object,
-        'Warning',
-        'ProtocolNotSupported',
-        'UDP ports of Services are not answered by Homeport yet; TCP ports are',
-      );
+    const served = all.get(keyOf(object)) ?? { object, frontends: new Map() };
+    const before = all.has(keyOf(object)) ? served.object : undefined;
+    all.set(keyOf(object), served);
+    if (!equalJson(before && refusalsOf(before), refusalsOf(object)))
+      for (const { reason, message } of refusalsOf(object)) recorder.event(object, 'Warning', reason, message);
+    const wanted = frontendsOf(object, options.addresses);
+    for (const [key, frontend] of served.frontends) if (!wanted.has(key)) drop(served, key, frontend);
+    for (const [key, frontend] of wanted) {
+      if (served.frontends.has(key)) continue;
+      served.frontends.set(key, frontend);
+      if (frontend.kind === 'cluster') addresses.take(frontend.ip);
     }
-    keysOf.set(service, wanted);
-    for (const [key, { ip }] of present) {
-      if (wanted.has(key)) continue;
-      close(key);
-      addresses.release(ip);
-    }
-    for (const [key, { ip, port }] of wanted) {
-      if (present.has(key)) continue;
-      addresses.take(ip);
-      void listen(key, service, ip, port, Number(key.slice(key.lastIndexOf(':') + 1)));
-    }
+    served.object = object;
+    refresh(served);
+    balance(served);
+    if (before && isOurBalancer(before) && !isOurBalancer(object)) options.balancers?.dropped(object);
+  }
+
+  function drop(served: Served, key: string, frontend: State): void {
+    served.frontends.delete(key);
+    close(frontend);
+    if (frontend.kind === 'cluster') addresses.release(frontend.ip);
   }
 
   function remove(object: KubeObject): void {
-    const service = `${object.metadata.namespace}/${object.metadata.name}`;
-    for (const [key, { ip }] of keysOf.get(service) ?? []) {
-      close(key);
-      addresses.release(ip);
-    }
-    keysOf.delete(service);
+    const served = all.get(keyOf(object));
+    for (const [key, frontend] of served?.frontends ?? []) if (served) drop(served, key, frontend);
+    all.delete(keyOf(object));
   }
 
-  const stop = informers.for(services).addHandler({ upsert, remove });
+  const sliceChanged = (slice: KubeObject) => {
+    const served = all.get(serviceOfSlice(slice));
+    if (served) refresh(served);
+  };
+  const stops = [
+    informers.for(services).addHandler({ upsert, remove }),
+    informers.for(endpointSlices).addHandler({ upsert: sliceChanged, remove: sliceChanged }),
+  ];
   return {
     async stop() {
-      stop();
-      for (const server of listeners.values()) server.close();
-      listeners.clear();
+      stopped = true;
+      for (const stop of stops) stop();
+      for (const { frontends } of all.values()) for (const frontend of frontends.values()) close(frontend);
       for (const socket of sockets) socket.destroy();
       await addresses.settled();
     },
   };
 }
 
-/** The listeners a Service should have: 'NAMESPACE/NAME PORTNAME IP:PORT'. */
-function wantedListeners(service: string, object: KubeObject): Map<string, { ip: string; port: ServicePort }> {
-  const wanted = new Map<string, { ip: string; port: ServicePort }>();
-  const ip = object.spec?.['clusterIP'];
-  for (const port of portsOf(object)) {
-    if ((port.protocol ?? 'TCP') !== 'TCP') continue;
-    if (typeof ip === 'string' && isIPv4(ip))
-      wanted.set(`${service} ${port.name ?? ''} ${ip}:${port.port}`, { ip, port });
-    if (port.nodePort)
-      wanted.set(`${service} ${port.name ?? ''} 127.0.0.1:${port.nodePort}`, { ip: '127.0.0.1', port });
+/** Whether a client is among those that a load balancer is for: `loadBalancerSourceRanges`, by default everybody. */
+function isInSourceRanges({ spec }: KubeObject, client: string): boolean {
+  const ranges = (spec?.['loadBalancerSourceRanges'] ?? []) as string[];
+  if (ranges.length === 0) return true;
+  const list = new BlockList();
+  for (const range of ranges) {
+    const [address = '', prefix = '32'] = range.trim().split('/');
+    if (isIPv4(address)) list.addSubnet(address, Number(prefix), 'ipv4');
   }
-  return wanted;
-}
-
-const mostRemembered = 10_000;
-
-function remember(affinity: Map<string, string>, key: string, address: string): void {
-  affinity.delete(key);
-  affinity.set(key, address);
-  // The oldest goes: a Map keeps the order in which entries came.
-  if (affinity.size > mostRemembered) for (const oldest of affinity.keys()) return void affinity.delete(oldest);
-}
-
-/** Adds and removes addresses of a device, many with one call of ip(8). */
-function createAddressBook(device: string, log: Logger) {
-  const users = new Map<string, number>();
-  let commands: string[] = [];
-  let running: Promise<void> = Promise.resolve();
-
-  function queue(command: string): void {
-    commands.push(command);
-    if (commands.length > 1) return;
-    running = running.then(async () => {
-      const batch = commands;
-      commands = [];
-      await runTool('ip', ['-force', '-batch', '-'], `${batch.join('\n')}\n`);
-    });
-    running = running.catch((error: Error) => log.warn({ error: error.message }, 'setting the addresses of Services'));
-  }
-
-  return {
-    take(ip: string) {
-      const count = users.get(ip) ?? 0;
-      users.set(ip, count + 1);
-      if (count === 0 && ip !== '127.0.0.1') queue(`addr add ${ip}/32 dev ${device}`);
-    },
-    release(ip: string) {
-      const count = (users.get(ip) ?? 1) - 1;
-      users.set(ip, count);
-      if (count === 0 && ip !== '127.0.0.1') queue(`addr del ${ip}/32 dev ${device}`);
-    },
-    settled: () => running,
-  };
+  return list.check(client.replace(/^::ffff:/, ''));
 }

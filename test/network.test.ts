@@ -1,0 +1,165 @@
+// Pods that find each other: names, Services of every kind, and what is refused.
+
+import { Resolver } from 'node:dns/promises';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { chooseRuntime } from '../src/node/index.ts';
+import { startHomeport, type TestHomeport } from './support/homeport.ts';
+import { eventually } from './support/run.ts';
+import { root } from './support/tools.ts';
+
+const { name: runtime } = await chooseRuntime('auto');
+let homeport: TestHomeport;
+const kubectl: TestHomeport['kubectl'] = (args, options) => homeport.kubectl(args, options);
+const image = 'silly-demo:1';
+
+beforeAll(async () => {
+  homeport = await startHomeport();
+  const built = await homeport.homeport(['image', 'build', join(root, 'examples/silly-demo'), '-t', image]);
+  expect(built, built.stderr).toMatchObject({ code: 0 });
+});
+afterAll(() => homeport.stop());
+
+/** A server that answers over TCP and UDP on 8080 with its host name. */
+const server = `
+const { hostname } = require('node:os');
+require('node:http').createServer((q, r) => r.end(hostname() + ' ' + q.socket.remoteAddress)).listen(8080);
+const udp = require('node:dgram').createSocket('udp4');
+udp.on('message', (text, from) => udp.send(hostname() + ':' + text, from.port, from.address)).bind(8080);
+`;
+
+const pod = (name: string, more: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, labels: { app: name.replace(/-\d$/, '') } },
+  spec: {
+    terminationGracePeriodSeconds: 0,
+    containers: [{ name: 'main', image, command: ['node', '-e', server] }],
+    ...more,
+  },
+});
+
+const service = (name: string, app: string, more: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name },
+  spec: {
+    selector: { app },
+    ports: [
+      { name: 'http', port: 80, targetPort: 8080 },
+      { name: 'echo', port: 7, targetPort: 8080, protocol: 'UDP' },
+    ],
+    ...more,
+  },
+});
+
+async function apply(ns: string, ...objects: object[]): Promise<void> {
+  const input = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+  await kubectl(['-n', ns, 'apply', '-f', '-'], { input });
+}
+
+/** Runs a program in a pod and returns what it printed. */
+async function inPod(ns: string, name: string, ...command: string[]): Promise<string> {
+  return (await kubectl(['-n', ns, 'exec', name, '--', ...command])).trim();
+}
+
+const askUdp = (host: string, port: number) => `
+const socket = require('node:dgram').createSocket('udp4');
+socket.on('message', (text) => { console.log(String(text)); process.exit(); });
+socket.send('hi', ${port}, '${host}');
+setTimeout(() => process.exit(1), 2000);
+`;
+
+const jsonpath = (ns: string, what: string, path: string) => kubectl(`-n ${ns} get ${what} -o jsonpath={${path}}`);
+
+describe.runIf(runtime === 'linux')('in pods', () => {
+  const ns = 'net';
+  beforeAll(async () => {
+    await kubectl(['create', 'namespace', ns]);
+    await apply(
+      ns,
+      pod('client'),
+      pod('db-0', { hostname: 'db-0', subdomain: 'db' }),
+      pod('db-1', { hostname: 'db-1', subdomain: 'db' }),
+      service('db', 'db', { clusterIP: 'None' }),
+      service('web', 'db'),
+      service('self', 'client'),
+      service('nobody', 'nobody'),
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'ext' },
+        spec: { type: 'ExternalName', externalName: 'web.net.svc.cluster.local' },
+      },
+    );
+    await kubectl(`-n ${ns} wait --for=condition=Ready pod --all --timeout=60s`);
+  });
+
+  test('names of Services resolve, short and whole, through the C library and through Node', async () => {
+    const ip = await jsonpath(ns, 'svc web', '.spec.clusterIP');
+    for (const name of ['web', `web.${ns}`, `web.${ns}.svc`, `web.${ns}.svc.cluster.local`, 'ext'])
+      expect(await inPod(ns, 'client', 'getent', 'ahostsv4', name), name).toMatch(new RegExp(`^${ip}\\s`));
+    const script = `require('node:dns').promises.resolveSrv('_http._tcp.db.${ns}.svc.cluster.local').then((all) => console.log(JSON.stringify(all.map((one) => one.name).sort())))`;
+    expect(JSON.parse(await inPod(ns, 'client', 'node', '-e', script))).toEqual([
+      `db-0.db.${ns}.svc.cluster.local`,
+      `db-1.db.${ns}.svc.cluster.local`,
+    ]);
+    expect(await inPod(ns, 'db-0', 'hostname', '-f')).toBe(`db-0.db.${ns}.svc.cluster.local`);
+    const missing = await homeport.tryKubectl(['-n', ns, 'exec', 'client', '--', 'getent', 'hosts', 'web.nowhere']);
+    expect(missing.code).toBe(2);
+  });
+
+  test('each pod of a headless Service has a name that leads to it', async () => {
+    for (const name of ['db-0', 'db-1']) {
+      const script = `fetch('http://${name}.db:8080').then((r) => r.text()).then(console.log)`;
+      expect(await inPod(ns, 'client', 'node', '-e', script)).toMatch(new RegExp(`^${name} `));
+    }
+  });
+
+  test('kube-dns is a Service at the tenth address, and answers this machine, too', async () => {
+    const first = await jsonpath('default', 'svc kubernetes', '.spec.clusterIP');
+    const dns = await jsonpath('kube-system', 'svc kube-dns', '.spec.clusterIP');
+    expect(dns).toBe(first.replace(/1$/, '10'));
+    const resolver = new Resolver({ timeout: 2_000 });
+    resolver.setServers([dns]);
+    expect(await resolver.resolve4('kubernetes.default.svc.cluster.local')).toEqual([first]);
+    expect(await resolver.reverse(first)).toEqual(['kubernetes.default.svc.cluster.local']);
+  });
+
+  test('UDP is answered, and so is a pod that asks its own Service', async () => {
+    expect(await inPod(ns, 'client', 'node', '-e', askUdp('web', 7))).toMatch(/^db-[01]:hi$/);
+    expect(await inPod(ns, 'client', 'node', '-e', askUdp('self', 7))).toBe('client:hi');
+    const script = "fetch('http://self').then((r) => r.text()).then(console.log)";
+    expect(await inPod(ns, 'client', 'node', '-e', script)).toMatch(/^client /);
+  });
+
+  test('a Service without endpoints refuses at once', async () => {
+    const script = "fetch('http://nobody').catch((error) => console.log(error.cause.code))";
+    expect(await inPod(ns, 'client', 'node', '-e', script)).toBe('ECONNREFUSED');
+  });
+
+  test('a NodePort and a load balancer answer on this machine', async () => {
+    const free = 20_000 + (process.pid % 10_000);
+    const ports = [{ port: free, targetPort: 8080 }];
+    await apply(ns, service('balanced', 'db', { type: 'LoadBalancer', ports }));
+    const ip = await eventually('an address', async () =>
+      jsonpath(ns, 'svc balanced', '.status.loadBalancer.ingress[0].ip'),
+    );
+    expect(ip).toBe('127.0.0.1');
+    const nodePort = await jsonpath(ns, 'svc balanced', '.spec.ports[0].nodePort');
+    const node = await jsonpath(ns, 'node homeport', '.status.addresses[?(@.type=="InternalIP")].address');
+    for (const address of [`127.0.0.1:${free}`, `127.0.0.1:${nodePort}`, `${node}:${nodePort}`])
+      expect(await (await fetch(`http://${address}`)).text(), address).toMatch(/^db-[01] /);
+  });
+
+  test('what is not done is said in an Event', async () => {
+    await apply(ns, service('sctp', 'db', { ports: [{ port: 9, protocol: 'SCTP' }], externalIPs: ['198.51.100.7'] }));
+    const events = await eventually('two events', async () => {
+      const text = await kubectl(
+        `-n ${ns} get events --field-selector involvedObject.name=sctp -o jsonpath={..reason}`,
+      );
+      return text.split(' ').length === 2 && text;
+    });
+    expect(events.split(' ').sort()).toEqual(['ExternalIPsNotSupported', 'ProtocolNotSupported']);
+  });
+});
