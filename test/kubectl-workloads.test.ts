@@ -30,6 +30,46 @@ const rolledOut: Typed[] = [
   ['describe deployment web', 'ScalingReplicaSet'],
 ];
 
+/** What kubectl does with the revisions of a StatefulSet or DaemonSet, which are objects of their own. */
+function revised(kind: string, spec: Record<string, unknown>): Typed[] {
+  const labels = { app: 'web' };
+  const template = { metadata: { labels }, spec: { containers: [{ name: 'c', image: 'nginx:1' }] } };
+  const manifest = {
+    ...{ apiVersion: 'apps/v1', kind, metadata: { name: 'web' } },
+    spec: { ...spec, selector: { matchLabels: labels }, template },
+  };
+  const web = `${kind.toLowerCase()}/web`;
+  const said = `${kind.toLowerCase()}.apps/web`;
+  const rolledOut: Typed = [
+    `rollout status ${web} --timeout=20s`,
+    /successfully rolled out|(roll out|rolling update) complete/,
+  ];
+  return [
+    ['apply -f -', `=${said} created\n`, JSON.stringify(manifest)],
+    rolledOut,
+    [`set image ${web} c=nginx:2`, `=${said} image updated\n`],
+    rolledOut,
+    [`rollout history ${web}`, /REVISION +CHANGE-CAUSE\n1 +<none>\n2 +<none>/],
+    [`rollout history ${web} --revision=1`, /Image:\s+nginx:1/],
+    [`rollout undo ${web}`, `=${said} rolled back\n`],
+    [`get ${web} -o jsonpath={..image}`, '=nginx:1'],
+    rolledOut,
+    [`rollout history ${web}`, /REVISION +CHANGE-CAUSE\n2 +<none>\n3 +<none>/],
+    [`✗ rollout undo ${web} --to-revision=9`, 'unable to find specified revision 9 in history'],
+    [`rollout restart ${web}`, `=${said} restarted\n`],
+    rolledOut,
+    [`get ${web} -o jsonpath={..template.metadata.annotations}`, 'kubectl.kubernetes.io/restartedAt'],
+    [`describe ${web}`, 'SuccessfulCreate'],
+  ];
+}
+
+const stateful: Typed[] = [
+  ...revised('StatefulSet', { serviceName: 'web', replicas: 2 }),
+  ['scale statefulset/web --replicas=1', '=statefulset.apps/web scaled\n'],
+  ['wait statefulset/web --for=jsonpath={.status.replicas}=1 --timeout=20s', 'statefulset.apps/web condition met'],
+  ['get pods -o name', '=pod/web-0\n'],
+];
+
 const altered: Typed[] = [
   ['create deployment web --image=nginx', ''],
   ['scale deployment web --replicas=3 --current-replicas=1', '=deployment.apps/web scaled\n'],
@@ -86,12 +126,24 @@ describe.each(['kubectl', 'kubectl-1.30'] as const)('%s', (program) => {
 
   test('rolls out, back and again', () => typed('rolled-out', rolledOut));
 
+  test('rolls stateful sets out, back and again', () => typed('stateful', stateful));
+
   test('scales, autoscales, exposes and sets', () => typed('altered', altered));
 
   test('runs, waits, debugs, tells of events, and empties a node', () => typed('ran', ran('homeport')));
 
   // kubectl 1.30 has no such wait yet.
   if (program === 'kubectl') {
+    // It compares what a revision keeps with what it makes of the template byte by byte, by its own version of the types.
+    test('sees that a template is that of a revision already', () =>
+      typed('skipped', [
+        ...revised('StatefulSet', { serviceName: 'web', replicas: 1 }).slice(0, 2),
+        [
+          'rollout undo statefulset/web --to-revision=1',
+          'skipped rollback (current template already matches revision 1)',
+        ],
+      ]));
+
     test('waits for what is not there yet', async () => {
       const waiting = homeport.kubectl('wait configmap/late --for=create --timeout=20s');
       await homeport.kubectl('create configmap late');

@@ -15,6 +15,8 @@ interface Claim {
   ownerResource: Resource;
   children: Informer;
   selector: LabelSelector;
+  /** What else a child must be to be one of the owner's; every child is, if left out. */
+  accepts?: (child: KubeObject) => boolean;
 }
 
 /**
@@ -22,19 +24,19 @@ interface Claim {
  * children that match no longer are released (upstream: ControllerRefManager).
  */
 export async function claimChildren(claim: Claim): Promise<KubeObject[]> {
-  const { owner, children, selector } = claim;
+  const { owner, children, selector, accepts = () => true } = claim;
   const uid = owner.metadata.uid ?? '';
   const claimed: KubeObject[] = [];
   for (const child of children.byIndex('ownerUid', uid)) {
     if (controllerOf(child)?.uid !== uid) continue;
-    if (selector.matches(child.metadata.labels)) claimed.push(child);
+    if (selector.matches(child.metadata.labels) && accepts(child)) claimed.push(child);
     else if (!owner.metadata.deletionTimestamp) await release(claim, child);
   }
   if (owner.metadata.deletionTimestamp || selector.empty) return claimed;
 
   const orphans = children
     .byIndex(orphanIndex, owner.metadata.namespace ?? '')
-    .filter((child) => !child.metadata.deletionTimestamp && selector.matches(child.metadata.labels));
+    .filter((child) => !child.metadata.deletionTimestamp && selector.matches(child.metadata.labels) && accepts(child));
   if (orphans.length === 0 || !(await mayAdopt(claim))) return claimed;
   for (const orphan of orphans) {
     const adopted = await adopt(claim, orphan);

@@ -1,3 +1,4 @@
+import type { ReconcileResult } from '../client/index.ts';
 import type { Pod } from './types.ts';
 
 /** Neither finished nor on its way out: a pod that counts as a replica. */
@@ -26,4 +27,14 @@ export function availableIn(pod: Pod, minReadySeconds: number, now: number): num
   const since = readySince(pod);
   if (since === undefined) return undefined;
   return minReadySeconds === 0 ? 0 : Math.max(0, since + minReadySeconds * 1000 - now);
+}
+
+/** Comes back when the next ready pod will have been ready for long enough to count as available. */
+export function nextAvailability(
+  pods: readonly Pod[],
+  minReadySeconds: number,
+  now: number,
+): ReconcileResult | undefined {
+  const waits = pods.map((pod) => availableIn(pod, minReadySeconds, now) ?? 0).filter((wait) => wait > 0);
+  return waits.length > 0 ? { requeueAfter: Math.min(...waits) } : undefined;
 }

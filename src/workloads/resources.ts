@@ -24,8 +24,10 @@ export const secrets = resource('', 'v1', 'secrets', 'Secret');
 export const resourceQuotas = resource('', 'v1', 'resourcequotas', 'ResourceQuota');
 export const serviceAccounts = resource('', 'v1', 'serviceaccounts', 'ServiceAccount');
 export const services = resource('', 'v1', 'services', 'Service');
+export const controllerRevisions = resource('apps', 'v1', 'controllerrevisions', 'ControllerRevision');
 export const deployments = resource('apps', 'v1', 'deployments', 'Deployment');
 export const replicaSets = resource('apps', 'v1', 'replicasets', 'ReplicaSet');
+export const statefulSets = resource('apps', 'v1', 'statefulsets', 'StatefulSet');
 export const endpointSlices = resource('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
 export const customResourceDefinitions = resource(
   'apiextensions.k8s.io',

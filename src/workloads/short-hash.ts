@@ -3,6 +3,13 @@ export function shortHash(text: string): string {
   return encode(fnv1a(text));
 }
 
+/** The same by 32-bit FNV-1 over the text in UTF-8: what upstream hashes with where a name is to be the same as there. */
+export function upstreamHash(text: string): string {
+  let hash = 0x811c9dc5;
+  for (const byte of Buffer.from(text)) hash = Math.imul(hash, 0x01000193) ^ byte;
+  return encode(hash >>> 0);
+}
+
 /** 32-bit FNV-1a over UTF-16 units. */
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;

@@ -10,7 +10,6 @@ export interface UnhandledKind {
  */
 export const unhandledKinds: readonly UnhandledKind[] = [
   { group: 'apps', kind: 'DaemonSet' },
-  { group: 'apps', kind: 'StatefulSet' },
   { group: 'autoscaling', kind: 'HorizontalPodAutoscaler' },
   { group: 'batch', kind: 'CronJob' },
   { group: 'batch', kind: 'Job' },

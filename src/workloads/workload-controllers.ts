@@ -12,6 +12,7 @@ import { resourceQuotaController } from './resource-quota.ts';
 import { scheduler } from './scheduler/controller.ts';
 import { serviceAccountTokenController } from './service-account-tokens.ts';
 import { rootCaPublisher, serviceAccountController } from './service-accounts.ts';
+import { statefulSetController } from './statefulset/controller.ts';
 import { storageProtection } from './storage-protection.ts';
 
 export interface WorkloadOptions {
@@ -34,6 +35,7 @@ export function workloadControllers(platform: PlatformContext, options: Workload
   const controllers = [
     deploymentController(context),
     replicaSetController(context),
+    statefulSetController(context),
     replicationController(context),
     endpointsController(context),
     garbageCollector(context),

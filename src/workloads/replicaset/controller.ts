@@ -9,7 +9,7 @@ import {
 } from '../../machinery/index.ts';
 import { addOrphanIndex, claimChildren } from '../claim.ts';
 import { createExpectations } from '../expectations.ts';
-import { availableIn, isActive } from '../pods.ts';
+import { isActive, nextAvailability } from '../pods.ts';
 import { ignoringAbsence } from '../refusals.ts';
 import { pods, replicaSets, replicationControllers } from '../resources.ts';
 import { labelsSelectorOf, selectorOf } from '../selectors.ts';
@@ -113,10 +113,4 @@ function replicaController(context: PlatformContext, of: ReplicaKind): Controlle
     reconcile,
     workers: 8,
   });
-}
-
-/** Comes back when the next ready pod will have been ready for long enough to count as available. */
-function nextAvailability(active: readonly Pod[], minReadySeconds: number, now: number): ReconcileResult | undefined {
-  const waits = active.map((pod) => availableIn(pod, minReadySeconds, now) ?? 0).filter((wait) => wait > 0);
-  return waits.length > 0 ? { requeueAfter: Math.min(...waits) } : undefined;
 }
