@@ -110,7 +110,7 @@ describe('the scheduler', () => {
     await until(async () => expect((await cluster.client.get(pods, key('first'))).spec?.['nodeName']).toBe('node'));
     await cluster.client.create(pods, pod('second'));
     const message =
-      '0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.';
+      '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.';
     await until(async () => {
       const { status } = await cluster.client.get(pods, key('second'));
       expect(status?.['conditions']).toContainEqual(

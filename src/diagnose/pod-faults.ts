@@ -46,7 +46,9 @@ function schedulingFault(pod: KubeObject): Fault | undefined {
   const scheduled = conditionOf(pod, 'PodScheduled');
   if (scheduled?.status !== 'False' || scheduled.reason !== 'Unschedulable') return undefined;
   // What preemption could not do either adds nothing for who reads it.
-  const [message = ''] = oneLine(scheduled.message ?? '', 600).split(/\.? preemption:/);
+  const [message = ''] = oneLine(scheduled.message ?? '', 600).split(
+    /\.?(?: no new claims to deallocate,)? preemption:/,
+  );
   const base = { at: pod, rank: rank.root, since: scheduled.lastTransitionTime };
   const claim = /persistentvolumeclaim "([^"]+)" not found/.exec(message)?.[1];
   if (claim !== undefined) {

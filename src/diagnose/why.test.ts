@@ -229,7 +229,7 @@ describe('diagnose', () => {
               status: 'False',
               reason: 'Unschedulable',
               message:
-                '0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims.',
+                '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: 1 No preemption victims.',
               lastTransitionTime: at,
             },
           ],

@@ -14,7 +14,9 @@ export async function addNode(
   allocatable: Record<string, string> = AMPLE,
 ): Promise<void> {
   const conditions = [{ type: 'Ready', status: 'True', reason: 'Test', message: '' }];
-  await client.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name } });
+  // As a kubelet does: replicas are spread over what has different values of it.
+  const labels = { 'kubernetes.io/hostname': name };
+  await client.create(nodes, { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } });
   const status = { allocatable, capacity: allocatable, conditions };
   await client.patch(nodes, { name }, 'merge', { status }, { subresource: 'status' });
 }

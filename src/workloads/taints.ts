@@ -1,10 +1,4 @@
-import type { Toleration } from './types.ts';
-
-export interface Taint {
-  key: string;
-  value?: string;
-  effect: string;
-}
+import type { Taint, Toleration } from './types.ts';
 
 /** Whether one of the tolerations is for this taint; one without a key is for every taint, without an effect for every effect. */
 export function isTolerated(taint: Taint, tolerations: readonly Toleration[]): boolean {

@@ -17,12 +17,19 @@ export type ContainerPort = {
 
 export type Container = {
   name: string;
+  image?: string;
   ports?: ContainerPort[];
   restartPolicy?: string;
   resources?: { requests?: Record<string, string | number> };
 };
 
-export type Toleration = { key?: string; operator?: string; value?: string; effect?: string };
+export type Toleration = {
+  key?: string;
+  operator?: string;
+  value?: string;
+  effect?: string;
+  tolerationSeconds?: number;
+};
 
 export type NodeSelectorRequirement = { key: string; operator: string; values?: string[] };
 
@@ -31,7 +38,44 @@ export type NodeSelectorTerm = {
   matchFields?: NodeSelectorRequirement[];
 };
 
+/** Pods that a pod wants to be near, or far from, where nodes with one value of the topology key are one place. */
+export type PodAffinityTerm = {
+  labelSelector?: LabelSelectorSpec;
+  namespaces?: string[];
+  namespaceSelector?: LabelSelectorSpec;
+  topologyKey: string;
+};
+
+export type PodAffinity = {
+  requiredDuringSchedulingIgnoredDuringExecution?: PodAffinityTerm[];
+  preferredDuringSchedulingIgnoredDuringExecution?: { weight: number; podAffinityTerm: PodAffinityTerm }[];
+};
+
+export type NodeAffinity = {
+  requiredDuringSchedulingIgnoredDuringExecution?: { nodeSelectorTerms: NodeSelectorTerm[] };
+  preferredDuringSchedulingIgnoredDuringExecution?: { weight: number; preference: NodeSelectorTerm }[];
+};
+
+export type TopologySpreadConstraint = {
+  maxSkew: number;
+  minDomains?: number;
+  topologyKey: string;
+  whenUnsatisfiable: string;
+  labelSelector?: LabelSelectorSpec;
+  matchLabelKeys?: string[];
+  nodeAffinityPolicy?: string;
+  nodeTaintsPolicy?: string;
+};
+
+/** A volume of a pod; of its sources only those that say what storage is needed. */
+export type PodVolume = {
+  name: string;
+  persistentVolumeClaim?: { claimName: string; readOnly?: boolean };
+  ephemeral?: unknown;
+};
+
 export type PodSpec = {
+  volumes?: PodVolume[];
   nodeName?: string;
   schedulerName?: string;
   schedulingGates?: unknown[];
@@ -43,13 +87,19 @@ export type PodSpec = {
   overhead?: Record<string, string | number>;
   nodeSelector?: Record<string, string>;
   tolerations?: Toleration[];
-  affinity?: {
-    nodeAffinity?: { requiredDuringSchedulingIgnoredDuringExecution?: { nodeSelectorTerms: NodeSelectorTerm[] } };
-  };
+  affinity?: { nodeAffinity?: NodeAffinity; podAffinity?: PodAffinity; podAntiAffinity?: PodAffinity };
+  topologySpreadConstraints?: TopologySpreadConstraint[];
+  priority?: number;
+  preemptionPolicy?: string;
+  terminationGracePeriodSeconds?: number;
+  /** What the pod asks for as a whole, in place of what its containers ask for. */
+  resources?: { requests?: Record<string, string | number> };
 };
 
 export type PodStatus = {
   phase?: string;
+  startTime?: string;
+  nominatedNodeName?: string;
   podIP?: string;
   conditions?: Condition[];
   containerStatuses?: { restartCount?: number }[];
@@ -123,8 +173,14 @@ export type ServiceSpec = {
 
 export type Service = KubeObject<ServiceSpec>;
 
-export type NodeSpec = { unschedulable?: boolean; taints?: { key: string; value?: string; effect: string }[] };
+export type Taint = { key: string; value?: string; effect: string; timeAdded?: string };
 
-export type NodeStatus = { allocatable?: Record<string, string | number>; conditions?: Condition[] };
+export type NodeSpec = { unschedulable?: boolean; taints?: Taint[] };
+
+export type NodeStatus = {
+  allocatable?: Record<string, string | number>;
+  conditions?: Condition[];
+  images?: { names?: string[]; sizeBytes?: number }[];
+};
 
 export type Node = KubeObject<NodeSpec, NodeStatus>;

@@ -8,8 +8,16 @@ export function matchesNode({ spec }: Pod, node: Node): boolean {
   return !required || required.nodeSelectorTerms.some((term) => matchesTerm(term, node));
 }
 
+/** Whether the pod says anything about the nodes that it must run on. */
+export function constrainsNodes({ spec }: Pod): boolean {
+  return (
+    spec?.nodeSelector !== undefined ||
+    spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution !== undefined
+  );
+}
+
 /** A term without requirements matches no node. */
-function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
+export function matchesTerm({ matchExpressions = [], matchFields = [] }: NodeSelectorTerm, node: Node): boolean {
   if (matchExpressions.length === 0 && matchFields.length === 0) return false;
   const fields = { 'metadata.name': node.metadata.name };
   return (

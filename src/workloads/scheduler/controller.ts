@@ -1,141 +1,231 @@
-import { type Controller, createController, type PlatformContext } from '../../client/index.ts';
-import { isReason, type KubeObject, keyOf, resourcePath, timestamp } from '../../machinery/index.ts';
-import { isFinished } from '../pods.ts';
-import { nodes, pods } from '../resources.ts';
+import type { Controller, PlatformContext } from '../../client/index.ts';
+import { isReason, type KubeObject, keyOf } from '../../machinery/index.ts';
+import {
+  namespaces,
+  nodes,
+  podDisruptionBudgets,
+  pods,
+  replicaSets,
+  replicationControllers,
+  services,
+  statefulSets,
+} from '../resources.ts';
 import type { Node, Pod } from '../types.ts';
-import { createCluster } from './cluster.ts';
-import { place } from './place.ts';
+import { createBinder } from './binder.ts';
+import type { PodDisruptionBudget } from './budgets.ts';
+import { createCluster, type PodChange } from './cluster.ts';
+import { decide, type Rejection } from './decide.ts';
+import { isNews, isPending, isRelevantChange, schedulerName } from './news.ts';
+import { type OwnerSources, ownerSelector } from './owner-selector.ts';
+import { createPlacer } from './placer.ts';
+import { defaultPlugins } from './plugins/index.ts';
+import { type PodInfo, podInfoOf } from './pod-info.ts';
+import { createSchedulingQueue } from './queue.ts';
 
-const name = 'default-scheduler';
+/** Pods that may be on their way to the API server at a time. More do not make it faster. */
+const mostBindings = 256;
+/** Milliseconds of decisions after which others get their turn. */
+const slice = 5;
 
 /**
- * Assigns each pending pod to the node that suits it best. A pod that no node takes says why in its condition
- * PodScheduled and in an Event, and is tried again when a node changes or room becomes free.
+ * Assigns each pending pod to the node that suits it best, as kube-scheduler with its default plugins does. A pod that no
+ * node takes says why in its condition PodScheduled and in an Event, makes less important pods give way if that helps,
+ * and is tried again when something changes that may help it.
  */
 export function scheduler(context: PlatformContext): Controller {
-  const { client, informers } = context;
-  const recorder = context.recorder(name);
-  const cluster = createCluster();
+  const { client, informers, log } = context;
+  const recorder = context.recorder(schedulerName);
+  const binder = createBinder(client, recorder, schedulerName);
   const podInformer = informers.for(pods);
   const nodeInformer = informers.for(nodes);
-  const unschedulable = new Set<string>();
+  const namespaceInformer = informers.for(namespaces, true);
+  const budgets = informers.for(podDisruptionBudgets);
+  const owners: OwnerSources = {
+    services: informers.for(services),
+    replicationControllers: informers.for(replicationControllers),
+    replicaSets: informers.for(replicaSets),
+    statefulSets: informers.for(statefulSets),
+  };
+  const cluster = createCluster((namespace) => namespaceInformer.get(namespace)?.metadata.labels);
+  const plugins = defaultPlugins((pod) => ownerSelector(pod, owners));
+  const placer = createPlacer(cluster, plugins);
+  const queue = createSchedulingQueue(plugins, wake);
+  /** Pods whose binding, or whose message, is on its way. */
+  const inFlight = new Map<string, Promise<void>>();
+  const settling: (() => void)[] = [];
   let detach: (() => void)[] = [];
+  let isRunning = false;
+  let isStarted = false;
   let stopped = false;
 
-  function retryUnschedulable(): void {
-    for (const key of unschedulable) controller.enqueue(key);
-    unschedulable.clear();
+  function wake(): void {
+    if (isRunning || !isStarted || stopped) return;
+    isRunning = true;
+    setImmediate(run);
   }
 
-  async function reconcile(key: string): Promise<undefined> {
-    const pod = podInformer.get(key) as Pod | undefined;
-    if (!pod || !isPending(pod) || cluster.isAssumed(pod)) return;
-    const placement = place(pod, cluster.nodes());
-    if ('message' in placement) {
-      unschedulable.add(key);
-      await explain(pod, placement.message);
+  /** Decides until nothing is left to decide, its time is over, or too much is on its way. */
+  function run(): void {
+    const until = performance.now() + slice;
+    while (!stopped && inFlight.size < mostBindings && performance.now() < until) {
+      const pod = queue.next();
+      if (!pod) break;
+      attempt(pod);
+    }
+    isRunning = false;
+    if (queue.length > 0 && inFlight.size < mostBindings) wake();
+    tellSettled();
+  }
+
+  function attempt(known: PodInfo): void {
+    const pod = podInformer.get(known.key) as Pod | undefined;
+    if (!pod || !isPending(pod) || cluster.isAssumed(pod)) {
+      queue.placed(known);
       return;
     }
-    // Decided and counted in one go: other workers place their pods around this one while it is being bound.
-    cluster.assume(pod, placement.node);
+    const info = pod === known.pod ? known : podInfoOf(pod);
+    const outcome = decide(info, placer, cluster, () => budgets.list() as PodDisruptionBudget[]);
+    if ('node' in outcome) {
+      const node = outcome.node.name;
+      cluster.nominate(info, undefined);
+      cluster.assume(info, node);
+      queue.placed(info);
+      track(info, bind(info, node));
+    } else track(info, giveUp(info, outcome));
+  }
+
+  function track(pod: PodInfo, work: Promise<void>): void {
+    const done = work
+      .catch((error: unknown) => {
+        log.warn({ err: error, pod: pod.key }, `scheduling ${pod.key} failed and is tried again`);
+        queue.failed(pod);
+      })
+      .then(() => {
+        if (inFlight.get(pod.key) === done) inFlight.delete(pod.key);
+        wake();
+        tellSettled();
+      });
+    inFlight.set(pod.key, done);
+  }
+
+  async function bind(info: PodInfo, node: string): Promise<void> {
     try {
-      await bind(pod, placement.node);
+      await binder.bind(info.pod, node);
     } catch (error) {
-      cluster.forget(pod);
+      cluster.forget(info);
+      queue.happened({ kind: 'pod', before: info, after: undefined });
       // Deleted, or bound by someone else: the informer tells.
-      if (!isReason(error, 'NotFound') && !isReason(error, 'Conflict')) throw error;
+      if (isReason(error, 'NotFound') || isReason(error, 'Conflict')) return;
+      await binder.explain(info.pod, 'SchedulerError', error instanceof Error ? error.message : String(error));
+      throw error;
     }
   }
 
-  async function bind(pod: Pod, node: string): Promise<void> {
-    const { namespace, name: podName, uid } = pod.metadata;
-    await client.post(`${resourcePath(pods, { namespace, name: podName })}/binding`, {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      metadata: { namespace, name: podName, uid },
-      target: { apiVersion: 'v1', kind: 'Node', name: node },
-    });
-    recorder.event(pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${podName} to ${node}`);
-  }
-
-  async function explain(pod: Pod, message: string): Promise<void> {
-    recorder.event(pod, 'Warning', 'FailedScheduling', message);
-    const current = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
-    if (current?.status === 'False' && current.message === message) return;
-    const lastTransitionTime = current?.status === 'False' ? current.lastTransitionTime : timestamp();
-    const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastTransitionTime };
-    try {
-      const patch = { status: { conditions: [condition] } };
-      await client.patch(pods, pod.metadata, 'strategic', patch, { subresource: 'status' });
-    } catch (error) {
-      if (!isReason(error, 'NotFound')) throw error;
+  /** Says why, and has others make room if that helps. */
+  async function giveUp(info: PodInfo, { message, refusedBy, room }: Rejection): Promise<void> {
+    const nominated = room === null ? null : room?.node;
+    if (!room) {
+      if (room === null) cluster.nominate(info, undefined);
+      queue.refused(info, refusedBy);
+      await binder.explain(info.pod, 'Unschedulable', message, nominated);
+      return;
+    }
+    const { node, victims } = room;
+    const others = [...(cluster.nominated.get(node)?.values() ?? [])].filter(
+      ({ priority }) => priority < info.priority,
+    );
+    const nominee = podInfoOf({ ...info.pod, status: { ...info.pod.status, nominatedNodeName: node } });
+    cluster.nominate(nominee, node);
+    queue.refused(nominee, refusedBy);
+    await binder.explain(info.pod, 'Unschedulable', message, nominated);
+    await Promise.all(victims.map((victim) => binder.evict(victim.pod, info, node)));
+    // Less important pods that room was being made for there have to look elsewhere.
+    for (const other of others) {
+      cluster.nominate(other, undefined);
+      queue.add(other);
+      await binder.withdraw(other.pod);
     }
   }
 
-  const controller = createController({
-    name,
-    context,
-    // A change of status is no reason to look again: what would help is a change elsewhere.
-    sources: [{ resource: pods, keys: (pod, { deleted, old }) => (!deleted && isNews(pod, old) ? [keyOf(pod)] : []) }],
-    reconcile,
-    workers: 8,
-  });
+  function upsertPod(object: KubeObject, old: KubeObject | undefined): void {
+    const pod = object as Pod;
+    tell(cluster.setPod(pod));
+    if (!isPending(pod)) {
+      if (old && isPending(old as Pod)) forgetPending(old as Pod);
+      return;
+    }
+    if (isNews(pod, old as Pod | undefined)) queue.add(podInfoOf(pod));
+    const { nominatedNodeName } = pod.status ?? {};
+    if (nominatedNodeName !== (old as Pod | undefined)?.status?.nominatedNodeName && !cluster.isAssumed(pod)) {
+      cluster.nominate(podInfoOf(pod), nominatedNodeName || undefined);
+    }
+  }
+
+  function forgetPending(pod: Pod): void {
+    queue.remove(keyOf(pod));
+    cluster.nominate(podInfoOf(pod), undefined);
+  }
+
+  function removePod(object: KubeObject): void {
+    forgetPending(object as Pod);
+    tell(cluster.removePod(object as Pod));
+  }
+
+  function tell(change: PodChange | undefined): void {
+    if (change) queue.happened({ kind: 'pod', ...change });
+  }
+
+  function upsertNode(node: KubeObject, old: KubeObject | undefined): void {
+    if (old && !isRelevantChange(node as Node, old as Node)) return;
+    cluster.setNode(node as Node);
+    queue.happened({ kind: 'node', node: node as Node, old: old as Node | undefined });
+  }
+
+  function unsettled(): { key: string }[] {
+    return [...new Set([...queue.pending(), ...inFlight.keys()])].map((key) => ({ key }));
+  }
+
+  function tellSettled(): void {
+    if (settling.length > 0 && unsettled().length === 0) for (const resolve of settling.splice(0)) resolve();
+  }
+
+  const begun = Promise.all(
+    [podInformer, nodeInformer, namespaceInformer, budgets, ...Object.values(owners)].map(({ synced }) => synced),
+  );
 
   return {
-    name,
-    activity: controller.activity,
+    name: schedulerName,
+    activity: {
+      unsettled,
+      async settled() {
+        await begun;
+        if (unsettled().length > 0 && !stopped) await new Promise<void>((resolve) => settling.push(resolve));
+      },
+    },
     start() {
       detach = [
-        nodeInformer.addHandler({
-          upsert(node, old) {
-            cluster.setNode(node as Node);
-            if (!old || isRelevantChange(node as Node, old as Node)) retryUnschedulable();
-          },
-          remove: (node) => cluster.removeNode(node.metadata.name),
-        }),
-        podInformer.addHandler({
-          upsert(pod) {
-            if (cluster.setPod(pod as Pod)) retryUnschedulable();
-          },
-          remove(pod) {
-            unschedulable.delete(keyOf(pod));
-            if (cluster.removePod(pod as Pod)) retryUnschedulable();
+        nodeInformer.addHandler({ upsert: upsertNode, remove: ({ metadata }) => cluster.removeNode(metadata.name) }),
+        podInformer.addHandler({ upsert: upsertPod, remove: removePod }),
+        namespaceInformer.addHandler({
+          upsert(namespace, old) {
+            if (!old || JSON.stringify(old.metadata.labels) === JSON.stringify(namespace.metadata.labels)) return;
+            cluster.podCounts.forgetNamespaces();
+            queue.happened({ kind: 'namespace' });
           },
         }),
       ];
       // No pod is refused before the nodes are known.
-      void nodeInformer.synced.then(() => {
-        if (!stopped) controller.start();
+      void begun.then(() => {
+        isStarted = true;
+        wake();
       });
     },
     async stop() {
       stopped = true;
       for (const end of detach) end();
-      await controller.stop();
+      queue.stop();
+      await Promise.all(inFlight.values());
+      for (const resolve of settling.splice(0)) resolve();
     },
   };
-}
-
-function isPending(pod: Pod): boolean {
-  const { nodeName, schedulerName, schedulingGates } = pod.spec ?? {};
-  const gated = (schedulingGates?.length ?? 0) > 0;
-  const ours = schedulerName === undefined || schedulerName === name;
-  return !nodeName && ours && !gated && !pod.metadata.deletionTimestamp && !isFinished(pod);
-}
-
-function isNews(pod: KubeObject, old: KubeObject | undefined): boolean {
-  if (!isPending(pod as Pod)) return false;
-  return !old || old.metadata.uid !== pod.metadata.uid || JSON.stringify(old.spec) !== JSON.stringify(pod.spec);
-}
-
-/** Heartbeats change a node's status all the time; only what a filter reads may help a waiting pod. */
-function isRelevantChange(node: Node, old: Node): boolean {
-  const read = ({ metadata, spec, status }: Node) => [
-    metadata.labels,
-    spec?.unschedulable,
-    spec?.taints,
-    status?.allocatable,
-    status?.conditions?.find(({ type }) => type === 'Ready')?.status,
-  ];
-  return JSON.stringify(read(node)) !== JSON.stringify(read(old));
 }

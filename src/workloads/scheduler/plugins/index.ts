@@ -1,0 +1,26 @@
+import type { LabelSelector } from '../../../machinery/index.ts';
+import type { Plugin } from '../plugin.ts';
+import type { PodInfo } from '../pod-info.ts';
+import { imageLocality } from './image-locality.ts';
+import { interPodAffinity } from './inter-pod-affinity.ts';
+import { nodeAffinity } from './node-affinity.ts';
+import { nodePorts } from './node-ports.ts';
+import { balancedAllocation, nodeResourcesFit } from './node-resources.ts';
+import { nodeUnschedulable } from './node-unschedulable.ts';
+import { podTopologySpread } from './pod-topology-spread.ts';
+import { taintToleration } from './taint-toleration.ts';
+
+/** kube-scheduler's default plugins, in its order: a node's first refusal is the one that is told. */
+export function defaultPlugins(selectorFor: (pod: PodInfo) => LabelSelector | undefined): Plugin[] {
+  return [
+    nodeUnschedulable,
+    taintToleration,
+    nodeAffinity,
+    nodePorts,
+    nodeResourcesFit,
+    podTopologySpread(selectorFor),
+    interPodAffinity,
+    balancedAllocation,
+    imageLocality,
+  ];
+}
