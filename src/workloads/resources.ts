@@ -29,7 +29,6 @@ export const deployments = resource('apps', 'v1', 'deployments', 'Deployment');
 export const podDisruptionBudgets = resource('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget');
 export const statefulSets = resource('apps', 'v1', 'statefulsets', 'StatefulSet');
 export const replicaSets = resource('apps', 'v1', 'replicasets', 'ReplicaSet');
-export const statefulSets = resource('apps', 'v1', 'statefulsets', 'StatefulSet');
 export const endpointSlices = resource('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
 export const customResourceDefinitions = resource(
   'apiextensions.k8s.io',
