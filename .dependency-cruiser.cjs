@@ -1,7 +1,7 @@
 // The house rules of imports (docs/architecture.md): rooms stand on floors, and index.ts is a room's only door.
 const floors = [
   ['machinery'],
-  ['client', 'host'],
+  ['client', 'host', 'volumes'],
   ['diagnose', 'events', 'git', 'registry', 'blobs', 'apiserver', 'workloads', 'node'],
   ['compose', 'gitops', 'workflows', 'promote', 'delivery', 'backup', 'guard', 'models', 'catalog', 'shell'],
   ['cli', 'portal', 'envtest'],

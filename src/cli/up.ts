@@ -6,7 +6,8 @@ import { compose } from '../compose/index.ts';
 import { resourceOf } from '../machinery/index.ts';
 import { chooseRuntime, type NodeAgent, type RuntimeChoice, reserveNetwork, startNode } from '../node/index.ts';
 import { openImageStore } from '../registry/index.ts';
-import { unhandledKinds, workloadControllers } from '../workloads/index.ts';
+import { createDrivers, createFolderDriver } from '../volumes/index.ts';
+import { installStandardClass, unhandledKinds, workloadControllers } from '../workloads/index.ts';
 import type { Configuration } from './configuration.ts';
 
 /** The capabilities that run. Adding one is adding its folder and its line here. */
@@ -48,15 +49,27 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
     const images = await openImageStore(join(dataDir, 'images'));
     const ingressPort = configuration.appsPort ?? usualPorts.apps;
     const apiServer = { host: bindAddress, port: api.port };
-    const node = await startNode({ context, images, dataDir, runtime, network, bindAddress, ingressPort, apiServer });
+    const drivers = createDrivers([createFolderDriver(dataDir)]);
+    const node = await startNode({
+      context,
+      images,
+      drivers,
+      dataDir,
+      runtime,
+      network,
+      bindAddress,
+      ingressPort,
+      apiServer,
+    });
     running.defer(() => node.stop());
     insist('--apps-port', configuration.appsPort, Number(new URL(node.appsUrl).port));
     api.connectNode(node.name, node);
 
-    await installKinds(context.client);
+    await Promise.all([installKinds(context.client), installStandardClass(context.client)]);
     const controllers = [
       ...workloadControllers(context, {
         ...{ caPem: api.caPem, signer: api.signer, apiAddress: network?.gateway, apiPort: api.port },
+        drivers,
       }),
       ...capabilities.flatMap((capability) => capability.controllers(context)),
     ];

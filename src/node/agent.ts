@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PlatformContext, PodStreams } from '../client/index.ts';
+import type { VolumeDrivers } from '../volumes/index.ts';
 import { type ChosenRuntime, chooseRuntime, type RuntimeChoice, type RuntimeName } from './detect.ts';
 import type { ImageSource } from './images.ts';
 import { startIngressServer } from './ingress/server.ts';
@@ -20,6 +21,8 @@ import { startSimulatedRuntime } from './simulated.ts';
 export interface NodeOptions {
   context: PlatformContext;
   images: ImageSource;
+  /** What brings PersistentVolumes to pods. */
+  drivers?: VolumeDrivers;
   /** The instance's data folder; the node keeps everything of its own in `node/` below it. */
   dataDir: string;
   /** Default 'auto'. What chooseRuntime has answered is taken as it is. */
@@ -127,6 +130,7 @@ async function startOn(
     log,
     runtime,
     images,
+    drivers: options.drivers,
     folders,
     capacity: machineCapacity(),
     servicesFor: (pod) => servicesFor(pod, informers),

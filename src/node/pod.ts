@@ -15,6 +15,8 @@ export const services = core('services', 'Service');
 export const configMaps = core('configmaps', 'ConfigMap');
 export const secrets = core('secrets', 'Secret');
 export const serviceAccounts = core('serviceaccounts', 'ServiceAccount');
+export const persistentVolumeClaims = core('persistentvolumeclaims', 'PersistentVolumeClaim');
+export const persistentVolumes = core('persistentvolumes', 'PersistentVolume', false);
 export const leases: Resource = {
   group: 'coordination.k8s.io',
   version: 'v1',
@@ -74,6 +76,7 @@ export interface PodSecurityContext {
   runAsNonRoot?: boolean;
   supplementalGroups?: number[];
   fsGroup?: number;
+  fsGroupChangePolicy?: 'Always' | 'OnRootMismatch';
   sysctls?: unknown[];
   seLinuxOptions?: unknown;
   seccompProfile?: { type: string };
@@ -81,7 +84,8 @@ export interface PodSecurityContext {
   windowsOptions?: unknown;
 }
 
-export interface SecurityContext extends Omit<PodSecurityContext, 'supplementalGroups' | 'fsGroup' | 'sysctls'> {
+export interface SecurityContext
+  extends Omit<PodSecurityContext, 'supplementalGroups' | 'fsGroup' | 'fsGroupChangePolicy' | 'sysctls'> {
   privileged?: boolean;
   allowPrivilegeEscalation?: boolean;
   readOnlyRootFilesystem?: boolean;
@@ -178,6 +182,14 @@ export interface Volume {
   secret?: { secretName?: string; optional?: boolean; items?: KeyToPath[]; defaultMode?: number };
   downwardAPI?: { items?: DownwardFile[]; defaultMode?: number };
   projected?: { sources?: VolumeProjection[]; defaultMode?: number };
+  persistentVolumeClaim?: { claimName: string; readOnly?: boolean };
+  csi?: {
+    driver: string;
+    readOnly?: boolean;
+    fsType?: string;
+    volumeAttributes?: Record<string, string>;
+    nodePublishSecretRef?: { name?: string };
+  };
   [source: string]: unknown;
 }
 

@@ -30,6 +30,8 @@ export const podDisruptionBudgets = resource('policy', 'v1', 'poddisruptionbudge
 export const statefulSets = resource('apps', 'v1', 'statefulsets', 'StatefulSet');
 export const replicaSets = resource('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const endpointSlices = resource('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
+export const storageClasses = resource('storage.k8s.io', 'v1', 'storageclasses', 'StorageClass', false);
+export const csiDrivers = resource('storage.k8s.io', 'v1', 'csidrivers', 'CSIDriver', false);
 export const customResourceDefinitions = resource(
   'apiextensions.k8s.io',
   'v1',

@@ -1,4 +1,5 @@
 import type { CertificateSigner, Controller, PlatformContext } from '../client/index.ts';
+import type { VolumeDrivers } from '../volumes/index.ts';
 import { certificateApprovingController, certificateSigningController } from './certificates/controllers.ts';
 import { clusterRoleAggregation } from './cluster-role-aggregation.ts';
 import { deploymentController } from './deployment/controller.ts';
@@ -13,7 +14,7 @@ import { scheduler } from './scheduler/controller.ts';
 import { serviceAccountTokenController } from './service-account-tokens.ts';
 import { rootCaPublisher, serviceAccountController } from './service-accounts.ts';
 import { statefulSetController } from './statefulset/controller.ts';
-import { storageProtection } from './storage-protection.ts';
+import { volumeControllers } from './volumes/controllers.ts';
 
 export interface WorkloadOptions {
   /** The CA of the API server, published as the ConfigMap kube-root-ca.crt in every namespace. */
@@ -23,6 +24,8 @@ export interface WorkloadOptions {
   /** Where pods reach the API server: what the service default/kubernetes points at. Both or neither. */
   apiAddress?: string;
   apiPort?: number;
+  /** Those that make volumes for claims. */
+  drivers?: VolumeDrivers;
 }
 
 /**
@@ -43,7 +46,7 @@ export function workloadControllers(platform: PlatformContext, options: Workload
     serviceAccountController(context),
     clusterRoleAggregation(context),
     resourceQuotaController(context),
-    ...storageProtection(context),
+    ...volumeControllers(context, options.drivers),
     scheduler(context),
   ];
   if (caPem) controllers.push(rootCaPublisher(context, caPem), serviceAccountTokenController(context, caPem));

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Client, EventRecorder } from '../../client/index.ts';
 import type { KubeObject } from '../../machinery/index.ts';
+import type { VolumeDrivers } from '../../volumes/index.ts';
 import type { ImageSource } from '../images.ts';
 import type { Pod } from '../pod.ts';
 import type { Runtime } from '../runtime.ts';
@@ -12,6 +13,7 @@ export interface KubeletDeps {
   log: Logger;
   runtime: Runtime;
   images: ImageSource;
+  drivers: VolumeDrivers | undefined;
   /** Folders for what pods leave on disk and in memory, and for their logs. */
   folders: { pods: string; memory: string; logs: string };
   capacity: { cpu: number; memory: number };

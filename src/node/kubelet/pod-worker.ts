@@ -47,10 +47,8 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
   let failure: { reason: string; message: string } | undefined;
   const wasOver = first.status?.phase === 'Succeeded' || first.status?.phase === 'Failed';
   const startTime = first.status?.startTime ?? timestamp();
-  const volumes = createPodVolumes(first, {
-    disk: join(deps.folders.pods, uid, 'volumes'),
-    memory: join(deps.folders.memory, 'pods', uid),
-  });
+  const folders = { disk: join(deps.folders.pods, uid, 'volumes'), memory: join(deps.folders.memory, 'pods', uid) };
+  const volumes = createPodVolumes(first, folders, deps.drivers);
   const inits = (first.spec?.initContainers ?? []).map((container) =>
     newRecord(container, container.restartPolicy === 'Always' ? 'sidecar' : 'init'),
   );

@@ -40,7 +40,7 @@ async function projected(
     else if (source.downwardAPI)
       content.files.push(...downwardFiles(source.downwardAPI.items ?? [], defaultMode, sources));
     else if (source.serviceAccountToken) await addToken(source.serviceAccountToken, defaultMode, content, sources);
-    else throw new Error('this node does not support a source of its projected volume');
+    else throw new Error(`this node does not support projected volumes with ${Object.keys(source)[0] ?? 'no source'}`);
   }
   return content;
 }
@@ -58,7 +58,9 @@ async function keyFiles(
     const content = data.get(key);
     if (content) return [{ path, content, mode: mode ?? defaultMode }];
     if (source.optional) return [];
-    throw new Error(`references non-existent ${kind === 'secret' ? 'secret' : 'config'} key: ${key}`);
+    throw new Error(
+      `${kind === 'secret' ? '' : 'configmap '}references non-existent ${kind === 'secret' ? 'secret' : 'config'} key: ${key}`,
+    );
   });
 }
 
@@ -88,8 +90,24 @@ async function addToken(
       ? known
       : { token: await requestToken(source.audience, life, sources), renewAt: renewalOf(life) };
   sources.tokens.set(key, fresh);
-  content.files.push({ path: source.path, content: Buffer.from(fresh.token), mode });
+  const owner = onlyUser(sources.pod);
+  const shielded = owner !== undefined || sources.pod.spec?.securityContext?.fsGroup !== undefined;
+  content.files.push({
+    path: source.path,
+    content: Buffer.from(fresh.token),
+    mode: shielded ? 0o600 : mode,
+    ...(owner === undefined ? {} : { owner }),
+  });
   content.renewAt = Math.min(content.renewAt ?? fresh.renewAt, fresh.renewAt);
+}
+
+/** The user that all containers run as, when they say and agree: a token is then theirs alone. */
+function onlyUser({ spec }: Sources['pod']): number | undefined {
+  const all = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])];
+  const users = new Set(
+    all.map(({ securityContext }) => securityContext?.runAsUser ?? spec?.securityContext?.runAsUser),
+  );
+  return users.size === 1 ? [...users][0] : undefined;
 }
 
 /** As the kubelet: anew when 80% of a token's time is over, and at the latest after a day. */

@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
-import { chown, lstat, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
+import { chmod, chown, mkdir, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { giveToGroup } from './ownership.ts';
 
 /** A file that a volume shows. */
 export interface VolumeFile {
@@ -8,11 +9,15 @@ export interface VolumeFile {
   path: string;
   content: Buffer;
   mode: number;
+  /** Who owns it, when not root. */
+  owner?: number;
 }
 
 /**
  * Writes the files of a volume so that a program sees all of the old ones or all of the new ones: they lie in a hidden
- * folder that a link is turned to (Kubernetes' AtomicWriter layout: ..data). Does nothing when nothing has changed.
+ * folder that a link is turned to (Kubernetes' AtomicWriter layout: ..data). What an earlier write that was cut short
+ * left behind goes.
+ * @param group the pod's fsGroup, which may read them.
  */
 export async function writeVolume(
   folder: string,
@@ -21,21 +26,30 @@ export async function writeVolume(
 ): Promise<void> {
   for (const file of files) checkPath(file.path);
   await mkdir(folder, { recursive: true, mode: 0o755 });
-  const version = `..${Date.now()}.${randomBytes(4).toString('hex')}`;
+  const version = await makeVersion(folder);
   const aside = join(folder, version);
-  await mkdir(aside, { mode: 0o755 });
-  for (const file of files) {
-    const path = join(aside, file.path);
-    await mkdir(dirname(path), { recursive: true, mode: 0o755 });
-    await writeFile(path, file.content, { mode: group === undefined ? file.mode : file.mode | 0o440 });
-    if (group !== undefined) await chown(path, 0, group);
+  for (const { path, content, mode, owner } of files) {
+    const file = join(aside, path);
+    await mkdir(dirname(file), { recursive: true, mode: 0o755 });
+    await writeFile(file, content, { mode });
+    await chmod(file, mode); // Not narrowed by the umask.
+    if (owner !== undefined) await chown(file, owner, -1);
   }
+  if (group !== undefined) await giveToGroup(aside, group, true, false);
   const data = join(folder, '..data');
-  const previous = await readlink(data).catch(() => undefined);
+  await rm(`${data}_tmp`, { force: true });
   await symlink(version, `${data}_tmp`);
   await rename(`${data}_tmp`, data);
   await showNames(folder, files);
-  if (previous !== undefined) await rm(join(folder, previous), { recursive: true, force: true });
+  await removeVersions(folder);
+}
+
+/** Makes a folder named after the time, as Kubernetes names it: ..2026_01_31_12_30_05.123456789 */
+async function makeVersion(folder: string): Promise<string> {
+  const time = new Date().toISOString().slice(0, 19).replaceAll(/[-T:]/g, '_');
+  const version = `..${time}.${randomInt(1e9, 4e9)}`;
+  await mkdir(join(folder, version), { mode: 0o755 });
+  return version;
 }
 
 /** Links from the volume's top level into ..data; names that are gone lose theirs. */
@@ -49,6 +63,12 @@ async function showNames(folder: string, files: readonly VolumeFile[]): Promise<
   for (const name of wanted) await symlink(join('..data', name), join(folder, name));
 }
 
+async function removeVersions(folder: string): Promise<void> {
+  const current = await readlink(join(folder, '..data'));
+  const old = (await readdir(folder)).filter((name) => name.startsWith('..') && name !== '..data' && name !== current);
+  for (const name of old) await rm(join(folder, name), { recursive: true, force: true });
+}
+
 function checkPath(path: string): void {
   const parts = path.split('/');
   if (
@@ -60,11 +80,4 @@ function checkPath(path: string): void {
   ) {
     throw new Error(`the path ${JSON.stringify(path)} leads out of its volume`);
   }
-}
-
-/** Whether a path within a volume of ours names a file or a folder; undefined when there is nothing. */
-export async function kindOfPath(path: string): Promise<'file' | 'folder' | undefined> {
-  const info = await lstat(path).catch(() => undefined);
-  if (info === undefined) return undefined;
-  return info.isDirectory() ? 'folder' : 'file';
 }

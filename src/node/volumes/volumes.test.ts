@@ -107,11 +107,30 @@ test.each<[string, Volume, RegExp]>([
     /leads out of its volume/,
   ],
   [
-    'a kind that is not there yet',
-    { name: 'v', persistentVolumeClaim: { claimName: 'x' } },
-    /volumes of type persistentVolumeClaim/,
+    'a kind of volume of another machine',
+    { name: 'v', nfs: { server: 'x', path: '/' } },
+    /^MountVolume.SetUp failed for volume "v" : this node does not support volumes of type nfs$/,
   ],
-  ['a hostPath of another type', { name: 'v', hostPath: { path: '/', type: 'File' } }, /is not a File/],
+  [
+    'a claim that is not there',
+    { name: 'v', persistentVolumeClaim: { claimName: 'x' } },
+    /^Unable to attach or mount volumes: unmounted volumes=\[v\].* error processing PVC a\/x: failed to fetch PVC/,
+  ],
+  [
+    'a hostPath of another type',
+    { name: 'v', hostPath: { path: '/', type: 'File' } },
+    /check failed: \/ is not a file/,
+  ],
+  [
+    'a hostPath that is not there',
+    { name: 'v', hostPath: { path: '/nowhere', type: 'Directory' } },
+    /hostPath type check failed: \/nowhere is not a directory/,
+  ],
+  [
+    'a source of another kind',
+    { name: 'v', projected: { sources: [{ podCertificate: { signerName: 'x' } }] } },
+    /this node does not support projected volumes with podCertificate/,
+  ],
 ])('%s is an error that says so', async (_what, volume, message) => {
   objects.set('ConfigMap/cm', configMap('cm', { a: '1' }));
   await expect(setUp([volume]).prepare()).rejects.toThrow(message);

@@ -1,7 +1,8 @@
-import { type Controller, createController, type PlatformContext } from '../client/index.ts';
-import { type Fields, type KubeObject, keyOf, type Resource } from '../machinery/index.ts';
-import { ignoringAbsence } from './refusals.ts';
-import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from './resources.ts';
+import { type Controller, createController, type PlatformContext } from '../../client/index.ts';
+import { type Fields, type KubeObject, keyOf, type Resource } from '../../machinery/index.ts';
+import { ignoringAbsence } from '../refusals.ts';
+import { persistentVolumeClaims, persistentVolumes, pods, volumeAttributesClasses } from '../resources.ts';
+import { claimsOfPod, podClaimIndex } from './indexes.ts';
 
 /** What holds back objects of a resource that are in use, and who uses them. */
 interface Protection {
@@ -25,9 +26,8 @@ function protections(informers: PlatformContext['informers']): Protection[] {
     {
       resource: persistentVolumeClaims,
       finalizer: 'kubernetes.io/pvc-protection',
-      users: [{ resource: pods, uses: claimsOf }],
-      inUse: (claim) =>
-        podList.list(claim.metadata.namespace).some((pod) => isRunning(pod) && claimsOf(pod).includes(keyOf(claim))),
+      users: [{ resource: pods, uses: claimsOfPod }],
+      inUse: (claim) => podList.byIndex(podClaimIndex, keyOf(claim)).some(isRunning),
     },
     {
       resource: persistentVolumes,
@@ -48,16 +48,6 @@ function protections(informers: PlatformContext['informers']): Protection[] {
 /** A pod that has ended uses its volumes no more. */
 const isRunning = ({ status }: KubeObject): boolean =>
   status?.['phase'] !== 'Succeeded' && status?.['phase'] !== 'Failed';
-
-/** The keys of the claims that a pod uses, those of its ephemeral volumes included. */
-function claimsOf({ metadata, spec }: KubeObject): string[] {
-  const volumes = (spec?.['volumes'] as Fields[] | undefined) ?? [];
-  return volumes.flatMap((volume) => {
-    const claim = volume['persistentVolumeClaim'] as { claimName?: string } | undefined;
-    const name = volume['ephemeral'] === undefined ? claim?.claimName : `${metadata.name}-${volume['name']}`;
-    return name === undefined ? [] : [`${metadata.namespace}/${name}`];
-  });
-}
 
 function classesOf({ spec, status }: KubeObject): string[] {
   const modify = status?.['modifyVolumeStatus'] as Fields | undefined;

@@ -1,0 +1,15 @@
+export type {
+  AttachedVolume,
+  CreatedSnapshot,
+  CreatedVolume,
+  DriverNode,
+  Expanded,
+  NewVolume,
+  PublishedVolume,
+  Segments,
+  VolumeDriver,
+  VolumeUse,
+} from './driver.ts';
+export { VolumeError } from './driver.ts';
+export { createDrivers, type DriverSet, type VolumeDrivers } from './drivers.ts';
+export { createFolderDriver, folderDriverName } from './folder/driver.ts';

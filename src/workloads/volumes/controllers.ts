@@ -1,0 +1,21 @@
+import type { Controller, PlatformContext } from '../../client/index.ts';
+import type { VolumeDrivers } from '../../volumes/index.ts';
+import { persistentVolumeBinder } from './binder.ts';
+import { ephemeralVolumeController } from './ephemeral.ts';
+import { addVolumeIndexes } from './indexes.ts';
+import { volumeProvisioner } from './provisioner.ts';
+import { storageProtection } from './storage-protection.ts';
+
+/**
+ * What deals with volumes and claims.
+ * @param drivers those that can be asked for volumes here; without any, claims wait for somebody else to make theirs.
+ */
+export function volumeControllers(context: PlatformContext, drivers?: VolumeDrivers): Controller[] {
+  addVolumeIndexes(context.informers);
+  return [
+    persistentVolumeBinder(context),
+    ephemeralVolumeController(context),
+    ...storageProtection(context),
+    ...(drivers ? [volumeProvisioner(context, drivers)] : []),
+  ];
+}
