@@ -172,6 +172,7 @@ describe('simulated', () => {
       .poll(
         async () =>
           (await bench.client.list(pods, {})).items.filter((pod) => pod.metadata.name.startsWith('many-')).length,
+        { timeout: 20_000 },
       )
       .toBe(0);
   });

@@ -135,7 +135,7 @@ async function startOn(
     capacity: machineCapacity(),
     servicesFor: (pod) => servicesFor(pod, informers),
     clusterDns: network?.dnsAddress,
-    userAgent: `kube-probe/${/\d+\.\d+/.exec(version)?.[0] ?? '1'}`,
+    kubernetes: /\d+\.\d+/.exec(version)?.[0] ?? '1',
   };
   const kubelet = startKubelet(name, informers, deps);
   stops.push(kubelet.stop);

@@ -66,6 +66,7 @@ export type PodSpec = {
   volumes?: Volume[];
   initContainers?: Container[];
   containers: Container[];
+  ephemeralContainers?: EphemeralContainer[];
   readinessGates?: { conditionType: string }[];
   os?: { name: string };
 };
@@ -104,7 +105,7 @@ export interface Container {
   env?: EnvVar[];
   envFrom?: { prefix?: string; configMapRef?: Reference; secretRef?: Reference }[];
   ports?: { name?: string; containerPort: number; protocol?: string; hostPort?: number }[];
-  resources?: { limits?: Record<string, string | number>; requests?: Record<string, string | number> };
+  resources?: Resources;
   volumeMounts?: VolumeMount[];
   volumeDevices?: unknown[];
   livenessProbe?: Probe;
@@ -117,6 +118,17 @@ export interface Container {
   stdin?: boolean;
   stdinOnce?: boolean;
   tty?: boolean;
+}
+
+/** A container that was added to a running pod to look at it. */
+export interface EphemeralContainer extends Container {
+  /** The container whose processes it sees. */
+  targetContainerName?: string;
+}
+
+export interface Resources {
+  limits?: Record<string, string | number>;
+  requests?: Record<string, string | number>;
 }
 
 interface Reference {
@@ -197,7 +209,7 @@ export interface Handler {
   exec?: { command?: string[] };
   httpGet?: HttpGet;
   tcpSocket?: { port: number | string; host?: string };
-  grpc?: unknown;
+  grpc?: { port: number; service?: string };
   sleep?: { seconds: number };
 }
 
@@ -258,6 +270,7 @@ export interface PodStatus {
   qosClass?: string;
   initContainerStatuses?: ContainerStatus[];
   containerStatuses?: ContainerStatus[];
+  ephemeralContainerStatuses?: ContainerStatus[];
   [field: string]: unknown;
 }
 

@@ -16,6 +16,8 @@ export interface SandboxSpec {
   hosts: readonly string[];
   /** Text of /etc/resolv.conf. */
   resolvConf: string;
+  /** The containers see each other's processes, and the sandbox reaps those that lose their parents. */
+  shareProcesses: boolean;
 }
 
 /** A folder or file of this machine that a container sees (CRI Mount). */
@@ -67,6 +69,8 @@ export interface ContainerSpec {
   tty: boolean;
   mounts: readonly Mount[];
   limits: ContainerLimits;
+  /** The id of the container whose processes it sees and can signal; undefined when it has only its own. */
+  processesOf: string | undefined;
   /** Takes what the program writes. */
   output: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
 }
@@ -132,6 +136,8 @@ export interface Sandbox {
 /** Something that runs pods: the calls of the CRI that a kubelet needs. */
 export interface Runtime {
   readonly name: RuntimeName;
+  /** Whether containers are programs. Where they only seem to run, nobody asks them anything. */
+  readonly runsPrograms: boolean;
   /** '10.244.0.0/24' */
   readonly podCidr: string;
   /** The address of this machine as pods see it. */

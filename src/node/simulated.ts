@@ -8,6 +8,7 @@ export function startSimulatedRuntime(): Runtime {
   let serial = 0;
   return {
     name: 'simulated',
+    runsPrograms: false,
     podCidr: '10.128.0.0/9',
     hostIp: '127.0.0.1',
     async runSandbox(spec) {

@@ -1,6 +1,6 @@
 import type { Pod } from '../pod.ts';
-import { type LifeContext, stopContainer } from './container-life.ts';
 import type { ContainerRecord } from './record.ts';
+import { gracePeriod, type LifeContext, stopContainer } from './stop-container.ts';
 
 /**
  * Takes over the image that the pod names for a container now: the only thing about one that can change. What runs is
@@ -18,6 +18,9 @@ export async function adoptImage(record: ContainerRecord, pod: Pod, life: LifeCo
   if (record.kind === 'init' || record.state.is === 'waiting') return;
   record.replaced = true;
   if (record.state.is !== 'running' || !life) return;
-  life.emit('Normal', 'Killing', `Container ${name} definition changed, will be restarted`);
-  await stopContainer(record, life, pod.spec?.terminationGracePeriodSeconds ?? 30, 'Changed');
+  const message =
+    record.kind === 'sidecar'
+      ? `Init container ${name} definition changed`
+      : `Container ${name} definition changed, will be restarted`;
+  await stopContainer(record, life, gracePeriod(life), message);
 }

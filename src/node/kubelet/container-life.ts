@@ -8,15 +8,8 @@ import { backOffFirst, backOffMost, findImage } from './image.ts';
 import { terminationMessage } from './last-words.ts';
 import { startProbes } from './probes.ts';
 import type { ContainerRecord, Running } from './record.ts';
-import { ConfigError, type StartContext, type Started, startContainer, terminationFile } from './start-container.ts';
-
-export interface LifeContext extends StartContext {
-  /** Something of the pod's state changed: look at it again. */
-  changed(): void;
-  emit(type: 'Normal' | 'Warning', reason: string, message: string): void;
-  /** The pod is to go: start nothing more. */
-  terminating(): boolean;
-}
+import { ConfigError, type Started, startContainer, terminationFile } from './start-container.ts';
+import { failedHook, gracePeriod, type LifeContext, longest, stopContainer, targetOf } from './stop-container.ts';
 
 /**
  * Brings a container to run if it should and may now.
@@ -75,23 +68,54 @@ async function start(record: ContainerRecord, image: NodeImage, context: LifeCon
     return failedToStart(record, again, error, context);
   }
   wasEnded(record);
-  if (again) {
-    record.restarts += 1;
-    record.backOff = record.backOff === 0 ? backOffFirst : Math.min(record.backOff * 2, backOffMost);
-  }
+  if (again) countRestart(record);
   context.emit('Normal', 'Created', `Created container: ${name}`);
   context.emit('Normal', 'Started', `Started container ${name}`);
   record.image = image.reference;
   record.imageId = `${image.reference.replace(/[:@][^/]*$/, '')}@${image.digest}`;
   record.containerId = `homeport://${started.handle.id}`;
-  const state: Running = { is: 'running', ...started, stopProbes: () => undefined, stopping: false };
-  record.state = state;
-  record.started = !record.container.startupProbe;
+  record.resources = record.container.resources ?? {};
+  record.user = started.user;
+  record.ran = true;
+  follow(record, { handle: started.handle, log: started.log }, context, { hooked: false, started: false });
+  return undefined;
+}
+
+/**
+ * Follows a container that runs to its end: its hook, its probes, its exit.
+ * @param known what is behind it already, when it was running before the node was started again
+ */
+export function follow(
+  record: ContainerRecord,
+  started: Pick<Running, 'handle' | 'log'>,
+  context: LifeContext,
+  known: { hooked: boolean; started: boolean },
+): void {
+  const { lifecycle, startupProbe, name } = record.container;
+  const hooking = !known.hooked && lifecycle?.postStart !== undefined && context.deps.runtime.runsPrograms;
   const complain = (error: Error) =>
     context.deps.log.warn({ container: name, error: error.message }, 'following a container');
-  void started.handle.exited.then((exit) => ended(record, state, exit, context)).catch(complain);
-  void afterStart(record, state, context).catch(complain);
-  return undefined;
+  const over = Promise.withResolvers<void>();
+  const state: Running = {
+    is: 'running',
+    ...started,
+    over: over.promise,
+    stopProbes: () => undefined,
+    hooking,
+    stopping: false,
+  };
+  record.state = state;
+  record.started = !hooking && (known.started || !startupProbe);
+  void started.handle.exited
+    .then((exit) => ended(record, state, exit, context))
+    .catch(complain)
+    .finally(over.resolve);
+  void afterStart(record, state, context, known).catch(complain);
+}
+
+function countRestart(record: ContainerRecord): void {
+  record.restarts += 1;
+  record.backOff = record.backOff === 0 ? backOffFirst : Math.min(record.backOff * 2, backOffMost);
 }
 
 function failedToStart(record: ContainerRecord, again: boolean, error: unknown, context: LifeContext): number {
@@ -111,10 +135,8 @@ function failedToStart(record: ContainerRecord, again: boolean, error: unknown, 
   }
   // The program could not be executed: that is an end of the container, with back-off like any other.
   const now = timestamp();
-  if (again) {
-    record.restarts += 1;
-    record.backOff = record.backOff === 0 ? backOffFirst : Math.min(record.backOff * 2, backOffMost);
-  }
+  if (again) countRestart(record);
+  record.ran = true;
   record.state = {
     is: 'terminated',
     code: 128,
@@ -127,48 +149,68 @@ function failedToStart(record: ContainerRecord, again: boolean, error: unknown, 
   return 0;
 }
 
-async function afterStart(record: ContainerRecord, state: Running, context: LifeContext): Promise<void> {
+async function afterStart(
+  record: ContainerRecord,
+  state: Running,
+  context: LifeContext,
+  known: { started: boolean },
+): Promise<void> {
   const { container } = record;
-  const target = { container, running: state.handle, podIp: context.sandbox.ip, userAgent: context.deps.userAgent };
-  const hook = container.lifecycle?.postStart;
-  if (hook && context.deps.runtime.name === 'linux') {
-    const result = await runHandler(hook, target, 60_000);
-    if (!result.ok) {
-      context.emit('Warning', 'FailedPostStartHook', `PostStartHook failed: ${result.output}`);
-      return stopContainer(record, context, gracePeriod(context), 'FailedPostStartHook');
-    }
-  }
+  if (state.hooking && !(await ranPostStart(record, state, context))) return;
   if (record.state !== state || state.stopping) return;
-  if (context.deps.runtime.name === 'simulated') {
+  if (!context.deps.runtime.runsPrograms) {
     record.started = true;
-    record.ready = true;
+    record.ready = record.kind !== 'init' && record.kind !== 'ephemeral';
     return context.changed();
   }
-  state.stopProbes = startProbes(target, {
+  if (record.kind === 'init' || record.kind === 'ephemeral') return context.changed();
+  const target = targetOf(record, state, context, 'probe');
+  const listener = {
     started() {
       record.started = true;
       context.changed();
     },
-    ready(is) {
+    ready(is: boolean) {
       if (record.ready === is) return;
       record.ready = is;
       context.changed();
     },
-    failed: (kind, output) => context.emit('Warning', 'Unhealthy', `${kind} probe failed: ${output}`),
-    unhealthy(kind, probe) {
-      context.emit(
-        'Normal',
-        'Killing',
-        `Container ${container.name} failed ${kind.toLowerCase()} probe, will be restarted`,
-      );
-      void stopContainer(record, context, graceOf(probe, context), kind);
+    said(kind: string, outcome: 'warning' | 'failure' | 'error', output: string) {
+      const words = {
+        warning: `${kind} probe warning: ${output}`,
+        failure: `${kind} probe failed: ${output}`,
+        error: `${kind} probe errored and resulted in unknown state: ${output}`,
+      };
+      context.emit('Warning', outcome === 'warning' ? 'ProbeWarning' : 'Unhealthy', words[outcome]);
     },
-  });
+    unhealthy(kind: 'Liveness' | 'Startup', probe: Probe) {
+      const restarts = record.kind === 'main' && context.pod.spec?.restartPolicy !== 'Never';
+      const what = `${record.kind === 'sidecar' ? 'Init container' : 'Container'} ${container.name}`;
+      const message = `${what} failed ${kind.toLowerCase()} probe${restarts ? ', will be restarted' : ''}`;
+      void stopContainer(record, context, probe.terminationGracePeriodSeconds ?? gracePeriod(context), message);
+    },
+  };
+  state.stopProbes = startProbes(target, listener, state.handle.startedAt, known);
 }
 
-const gracePeriod = (context: LifeContext) => context.pod.spec?.terminationGracePeriodSeconds ?? 30;
-
-const graceOf = (probe: Probe, context: LifeContext) => probe.terminationGracePeriodSeconds ?? gracePeriod(context);
+/** Runs the postStart hook; a container whose hook fails is ended. */
+async function ranPostStart(record: ContainerRecord, state: Running, context: LifeContext): Promise<boolean> {
+  const { container } = record;
+  const hook = container.lifecycle?.postStart ?? {};
+  const result = await runHandler(hook, targetOf(record, state, context, 'lifecycle'), longest);
+  state.hooking = false;
+  if (!failedHook(hook, result)) {
+    record.started = !container.startupProbe;
+    context.changed();
+    return true;
+  }
+  if (record.state === state) {
+    // What it said may hold secrets, and is for no Event.
+    context.emit('Warning', 'FailedPostStartHook', 'PostStartHook failed');
+    await stopContainer(record, context, gracePeriod(context), 'FailedPostStartHook');
+  }
+  return false;
+}
 
 async function ended(
   record: ContainerRecord,
@@ -176,7 +218,7 @@ async function ended(
   exit: ContainerExit,
   context: LifeContext,
 ): Promise<void> {
-  state.stopProbes();
+  state.stopProbes('all');
   const failed = exit.code !== 0;
   const file = terminationFile(context.deps, context.pod, record.container.name);
   // Last words that cannot be read must not hide the end itself.
@@ -195,36 +237,8 @@ async function ended(
   // One that has run well for long starts over with a short back-off (twice the longest one, as the kubelet).
   if (exit.finishedAt.getTime() - state.handle.startedAt.getTime() > 2 * backOffMost) record.backOff = 0;
   context.changed();
-  await state.handle.remove();
-}
-
-/** Ends a container: preStop hook, SIGTERM, and SIGKILL when the grace period (in seconds) is over. Resolves when it has ended. */
-export async function stopContainer(
-  record: ContainerRecord,
-  context: LifeContext,
-  grace: number,
-  why: string,
-): Promise<void> {
-  const { state, container } = record;
-  if (state.is !== 'running') return;
-  const { handle } = state;
-  const deadline = Date.now() + grace * 1000;
-  const killer = setTimeout(() => handle.signal('SIGKILL'), Math.max(0, deadline - Date.now()));
-  try {
-    if (!state.stopping) {
-      state.stopping = true;
-      state.stopProbes();
-      if (why === 'Deleted') context.emit('Normal', 'Killing', `Stopping container ${container.name}`);
-      const hook = container.lifecycle?.preStop;
-      if (hook && grace > 0 && context.deps.runtime.name === 'linux') {
-        const target = { container, running: handle, podIp: context.sandbox.ip, userAgent: context.deps.userAgent };
-        const result = await runHandler(hook, target, Math.max(1, deadline - Date.now()));
-        if (!result.ok) context.emit('Warning', 'FailedPreStopHook', `PreStopHook failed: ${result.output}`);
-      }
-      handle.signal('SIGTERM');
-    }
-    await handle.exited;
-  } finally {
-    clearTimeout(killer);
-  }
+  // Nobody waits for what it leaves behind: the record is what is told.
+  void state.handle.remove().catch((error: Error) => {
+    context.deps.log.warn({ container: record.container.name, error: error.message }, 'removing a container');
+  });
 }

@@ -21,6 +21,6 @@ export interface KubeletDeps {
   servicesFor(pod: Pod): KubeObject[];
   /** The address of the cluster's DNS, once it has one; undefined where pods have no network. */
   clusterDns: Promise<string> | undefined;
-  /** 'kube-probe/1.34' */
-  userAgent: string;
+  /** The version of Kubernetes that probes and hooks name: '1.34'. */
+  kubernetes: string;
 }

@@ -18,7 +18,7 @@ function lookUp(resolve: Images['resolve'], tagsOf: Images['tagsOf']) {
   };
   // Any runtime that asks for real images.
   const runtime = { ...startSimulatedRuntime(), name: 'linux' as const };
-  const record = newRecord({ name: 'main', image: 'web:1' }, 'main');
+  const record = newRecord({ name: 'main', image: 'web:1' }, 'main', 'ContainerCreating');
   return findImage(record, { images, runtime }, () => undefined);
 }
 

@@ -1,18 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { equalJson, isReason, timestamp } from '../../machinery/index.ts';
-import { type Pod, type PodStatus, pods } from '../pod.ts';
+import { type Pod, pods } from '../pod.ts';
 import { removeTree } from '../remove-tree.ts';
 import type { RunningContainer, Sandbox } from '../runtime.ts';
 import { createPodVolumes } from '../volumes/pod-volumes.ts';
 import { adoptImage } from './adopt-image.ts';
-import { ensureRunning, type LifeContext, stopContainer } from './container-life.ts';
 import type { KubeletDeps } from './deps.ts';
 import { hostNamesOf } from './host-names.ts';
-import { isInitialized, podStatus } from './pod-status.ts';
-import { type ContainerRecord, fieldPathOf, forgetInit, isCompleted, newRecord, restoreRecord } from './record.ts';
+import { podStatus } from './pod-status.ts';
+import { type ContainerRecord, fieldPathOf, forgetSandbox, recordsOf, restoreRecords } from './record.ts';
 import { unsupportedInPod } from './refuse.ts';
 import { readMachineResolvConf, resolvConfOf } from './resolv-conf.ts';
+import { isOver } from './restart-policy.ts';
+import { endInTurn, type Sequence, startInTurn } from './sequence.ts';
+import type { LifeContext } from './stop-container.ts';
 
 /** The loop that keeps one pod as its object says. */
 export interface PodWorker {
@@ -39,6 +41,8 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
   let sandbox: Sandbox | undefined;
   let closing: { grace: number } | undefined;
   let finished = false;
+  /** What has ended stays so. */
+  let terminal = false;
   /** The files of volumes may be out of date. */
   let stale = true;
   let published = '';
@@ -49,12 +53,8 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
   const startTime = first.status?.startTime ?? timestamp();
   const folders = { disk: join(deps.folders.pods, uid, 'volumes'), memory: join(deps.folders.memory, 'pods', uid) };
   const volumes = createPodVolumes(first, folders, deps.drivers);
-  const inits = (first.spec?.initContainers ?? []).map((container) =>
-    newRecord(container, container.restartPolicy === 'Always' ? 'sidecar' : 'init'),
-  );
-  const mains = (first.spec?.containers ?? []).map((container) => newRecord(container, 'main'));
-  const all = [...inits, ...mains];
-  restore(all, first.status);
+  let records = recordsOf(first, []);
+  restoreRecords(records, first.status);
 
   const emit: LifeContext['emit'] = (type, reason, message) => deps.recorder.event(pod, type, reason, message);
   const emitOf =
@@ -75,9 +75,14 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
     if (!closing && !finished) timer = setTimeout(kick, milliseconds);
   }
 
+  function running(name: string): RunningContainer | undefined {
+    const state = records.find((record) => record.container.name === name)?.state;
+    return state?.is === 'running' ? state.handle : undefined;
+  }
+
   function context(current: Sandbox, record: ContainerRecord): LifeContext {
     const terminating = () => closing !== undefined;
-    return { deps, pod, sandbox: current, volumes, changed: kick, emit: emitOf(record), terminating };
+    return { deps, pod, sandbox: current, volumes, running, changed: kick, emit: emitOf(record), terminating };
   }
 
   async function sync(): Promise<void> {
@@ -88,10 +93,11 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
       failure = { reason: 'NotSupported', message: refused };
       emit('Warning', 'NotSupported', refused);
     }
-    if (failure || isOver(pod, all)) return finishRunning();
+    if (failure || isOver(pod, records)) return finishRunning();
     if (!(await ensureSandbox())) return publish();
     await expireIfDue();
-    const wait = failure ? undefined : await ensureContainers();
+    const all = sequence();
+    const wait = failure || !all ? undefined : await startInTurn(all);
     const renew = volumes.renewAt();
     const next = Math.min(
       wait ?? Number.POSITIVE_INFINITY,
@@ -105,10 +111,14 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
   async function finishRunning(): Promise<void> {
     // What an earlier Homeport wrote about it is the last word.
     if (wasOver) return;
-    await endContainers(0);
+    await publish();
+    await endContainers(gracePeriod());
+    terminal = true;
     await publish();
     await removeSandbox();
   }
+
+  const gracePeriod = () => pod.spec?.terminationGracePeriodSeconds ?? 30;
 
   async function expireIfDue(): Promise<void> {
     const limit = pod.spec?.activeDeadlineSeconds;
@@ -116,7 +126,7 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
     const left = Date.parse(startTime) + limit * 1000 - Date.now();
     if (left > 0) return later(left);
     failure = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
-    await endContainers(pod.spec?.terminationGracePeriodSeconds ?? 30);
+    await endContainers(gracePeriod());
     kick();
   }
 
@@ -128,7 +138,7 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
       return setupFailed('FailedCreatePodSandBox', `Failed to create pod sandbox: ${messageOf(error)}`);
     }
     const due = volumes.renewAt();
-    if (deps.runtime.name === 'linux' && (stale || (due !== undefined && due <= Date.now()))) {
+    if (deps.runtime.runsPrograms && (stale || (due !== undefined && due <= Date.now()))) {
       stale = false;
       try {
         await volumes.prepare({
@@ -162,8 +172,9 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
       ...hostNamesOf(pod),
       hosts: (pod.spec?.hostAliases ?? []).map(({ ip, hostnames }) => [ip, ...(hostnames ?? [])].join('\t')),
       resolvConf: await resolvConf(),
+      shareProcesses: pod.spec?.shareProcessNamespace === true,
     });
-    inits.forEach(forgetInit);
+    records.forEach(forgetSandbox);
     void made.lost.then(() => {
       if (sandbox !== made || closing || finished) return;
       emit('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
@@ -180,39 +191,22 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
     return text;
   }
 
-  /** Starts what should run and may start now. @returns milliseconds until the next look, if time alone matters. */
-  async function ensureContainers(): Promise<number | undefined> {
+  /** The containers with the sandbox they live in, while there is one. */
+  function sequence(): Sequence | undefined {
     const current = sandbox;
-    if (!current) return undefined;
-    const ensure = (record: ContainerRecord) => ensureRunning(record, context(current, record));
-    const waits: (number | undefined)[] = [];
-    for (const record of inits) {
-      if (isCompleted(record)) continue;
-      if (record.kind === 'init' && mains.some((main) => main.state.is === 'running')) continue;
-      waits.push(mayRun(pod, record) ? await ensure(record) : undefined);
-      if (record.kind === 'init' && record.state.is === 'running' && !record.container.startupProbe)
-        record.started = true;
-      if (!isInitialized(record)) return minimum(waits);
-    }
-    waits.push(...(await Promise.all(mains.map((record) => (mayRun(pod, record) ? ensure(record) : undefined)))));
-    return minimum(waits);
+    return current && { pod, records, contextOf: (record) => context(current, record) };
   }
 
   async function endContainers(grace: number): Promise<void> {
-    const current = sandbox;
-    if (!current) return;
-    const why = pod.metadata.deletionTimestamp ? 'Deleted' : 'Over';
-    const deadline = Date.now() + grace * 1000;
-    const left = () => Math.max(0, (deadline - Date.now()) / 1000);
-    const stop = (records: readonly ContainerRecord[]) =>
-      Promise.all(records.map((record) => stopContainer(record, context(current, record), left(), why)));
-    await stop([...mains, ...inits.filter((record) => record.kind === 'init')]);
-    // Sidecars go last, the last one first, because the containers before them may need them to the end.
-    for (const record of inits.filter((each) => each.kind === 'sidecar').reverse()) await stop([record]);
+    const all = sequence();
+    if (all) await endInTurn(all, grace);
   }
 
   async function terminate(): Promise<void> {
+    // Where nothing is waited for, what comes next says it too.
+    if (deps.runtime.runsPrograms) await publish();
     await endContainers(pod.metadata.deletionGracePeriodSeconds ?? 30);
+    terminal = true;
     await publish();
     await cleanUp();
     try {
@@ -244,16 +238,15 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
   }
 
   async function publish(): Promise<void> {
-    const terminating = pod.metadata.deletionTimestamp !== undefined;
     const status = podStatus({
       pod,
-      inits,
-      mains,
+      records,
+      hasSandbox: sandbox !== undefined,
       podIp: sandbox?.ip ?? pod.status?.podIP,
       hostIp: deps.runtime.hostIp,
       startTime,
       failure,
-      terminating,
+      terminal,
     });
     const text = JSON.stringify(status);
     if (text === published) return;
@@ -292,11 +285,16 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
         [pod.metadata.labels, pod.metadata.annotations],
         [next.metadata.labels, next.metadata.annotations],
       );
+      const shortened =
+        (next.metadata.deletionGracePeriodSeconds ?? 0) < (pod.metadata.deletionGracePeriodSeconds ?? 0);
       pod = next;
-      for (const record of all) {
+      for (const record of records) {
         const adopted = adoptImage(record, pod, sandbox && context(sandbox, record));
         void adopted.catch((error: Error) => deps.log.warn({ error: error.message }, 'changing an image'));
       }
+      records = recordsOf(pod, records);
+      // The end may be under way: it must not take longer than is asked for now.
+      if (shortened) void endContainers(pod.metadata.deletionGracePeriodSeconds ?? 0);
       kick();
     },
     async shutDown(grace) {
@@ -308,11 +306,8 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
       // Without its object nothing of the pod is needed any more; when only the node stops, its volumes stay.
       if (grace === 0 || pod.metadata.deletionTimestamp) await cleanUp();
     },
-    container: (name) => all.find((record) => record.container.name === name),
-    running(name) {
-      const state = all.find((record) => record.container.name === name)?.state;
-      return state?.is === 'running' ? state.handle : undefined;
-    },
+    container: (name) => records.find((record) => record.container.name === name),
+    running,
     sandbox: () => sandbox,
   };
 }
@@ -342,39 +337,6 @@ function serialized(
     },
     idle: () => running ?? Promise.resolve(),
   };
-}
-
-function restore(records: readonly ContainerRecord[], status: PodStatus | undefined): void {
-  const known = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
-  for (const record of records) {
-    const before = known.find((each) => each.name === record.container.name);
-    if (before) restoreRecord(record, before);
-  }
-}
-
-/** Whether the restart policy lets a container run (again). */
-function mayRun(pod: Pod, record: ContainerRecord): boolean {
-  if (record.kind === 'sidecar' || record.replaced) return true;
-  const end = record.state.is === 'terminated' ? record.state : undefined;
-  if (!end) return true;
-  const policy = pod.spec?.restartPolicy ?? 'Always';
-  if (record.kind === 'init') return end.code !== 0 && policy !== 'Never';
-  return policy === 'Always' || (policy === 'OnFailure' && end.code !== 0);
-}
-
-/** A pod whose containers have all ended for good. */
-function isOver(pod: Pod, records: readonly ContainerRecord[]): boolean {
-  if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') return true;
-  const ended = (record: ContainerRecord) => record.state.is === 'terminated' && !mayRun(pod, record);
-  const failedInit = records.some(
-    (record) => record.kind === 'init' && ended(record) && record.state.is === 'terminated' && record.state.code !== 0,
-  );
-  return failedInit || records.filter((record) => record.kind === 'main').every(ended);
-}
-
-function minimum(waits: readonly (number | undefined)[]): number | undefined {
-  const known = waits.filter((wait) => wait !== undefined);
-  return known.length === 0 ? undefined : Math.min(...known);
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));

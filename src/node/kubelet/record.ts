@@ -1,13 +1,16 @@
 import { timestamp } from '../../machinery/index.ts';
 import type { LogFile } from '../logs/write-log.ts';
-import type { Container, ContainerStateStatus, ContainerStatus } from '../pod.ts';
-import type { RunningContainer } from '../runtime.ts';
+import type { Container, ContainerStateStatus, ContainerStatus, Pod, PodStatus, Resources } from '../pod.ts';
+import type { ContainerUser, RunningContainer } from '../runtime.ts';
 
 /** What the kubelet knows about one container of a pod. */
 export interface ContainerRecord {
   container: Container;
-  /** An init container with restartPolicy Always is a sidecar: it starts in turn and goes on running. */
-  readonly kind: 'init' | 'sidecar' | 'main';
+  /**
+   * An init container with restartPolicy Always is a sidecar: it starts in turn and goes on running. An ephemeral one is
+   * added to a running pod to look at it, and starts once.
+   */
+  readonly kind: 'init' | 'sidecar' | 'main' | 'ephemeral';
   state: ContainerState;
   /** How it ended the last time, once it was started again. */
   last: Terminated | undefined;
@@ -21,6 +24,13 @@ export interface ContainerRecord {
   /** Milliseconds to wait after an end before the next start; 0 before the first restart. */
   backOff: number;
   imageBackOff: { delay: number; until: number; failure: string } | undefined;
+  /** It has been started in the present sandbox. */
+  ran: boolean;
+  /** In the present sandbox, it let the next container start: an init container that is done, a sidecar that had started. */
+  initialized: boolean;
+  /** What it was started with. */
+  resources: Resources | undefined;
+  user: ContainerUser | undefined;
   /** Its image was changed: it starts once more, whatever the restart policy says. */
   replaced: boolean;
 }
@@ -37,7 +47,12 @@ export interface Running {
   is: 'running';
   handle: RunningContainer;
   log: LogFile | undefined;
-  stopProbes: () => void;
+  /** Settles once it has ended and its record says so. Never rejects. */
+  over: Promise<void>;
+  /** Ends its probes: all of them, or only those that could still end the container. */
+  stopProbes: (which: 'all' | 'deadly') => void;
+  /** Its postStart hook is under way. */
+  hooking: boolean;
   /** Set when it is being ended. */
   stopping: boolean;
 }
@@ -52,11 +67,11 @@ export interface Terminated {
   containerId: string;
 }
 
-export function newRecord(container: Container, kind: ContainerRecord['kind']): ContainerRecord {
+export function newRecord(container: Container, kind: ContainerRecord['kind'], reason: string): ContainerRecord {
   return {
     container,
     kind,
-    state: { is: 'waiting', reason: kind === 'main' ? 'ContainerCreating' : 'PodInitializing' },
+    state: { is: 'waiting', reason },
     last: undefined,
     restarts: 0,
     ready: false,
@@ -66,15 +81,42 @@ export function newRecord(container: Container, kind: ContainerRecord['kind']): 
     containerId: '',
     backOff: 0,
     imageBackOff: undefined,
+    ran: false,
+    initialized: false,
+    resources: undefined,
+    user: undefined,
     replaced: false,
   };
+}
+
+/** The records of a pod's containers in the order of its specification: those that are known already, and new ones. */
+export function recordsOf(pod: Pod, known: readonly ContainerRecord[]): ContainerRecord[] {
+  const { initContainers = [], containers = [], ephemeralContainers = [] } = pod.spec ?? {};
+  const reason = initContainers.length > 0 ? 'PodInitializing' : 'ContainerCreating';
+  const of = (container: Container, kind: ContainerRecord['kind']) =>
+    known.find((record) => record.container.name === container.name) ?? newRecord(container, kind, reason);
+  return [
+    ...initContainers.map((each) => of(each, each.restartPolicy === 'Always' ? 'sidecar' : 'init')),
+    ...containers.map((each) => of(each, 'main')),
+    ...ephemeralContainers.map((each) => of(each, 'ephemeral')),
+  ];
+}
+
+/** Takes over what an earlier Homeport wrote about containers. */
+export function restoreRecords(records: readonly ContainerRecord[], status: PodStatus | undefined): void {
+  const lists = [status?.initContainerStatuses, status?.containerStatuses, status?.ephemeralContainerStatuses];
+  const known = lists.flatMap((list) => list ?? []);
+  for (const record of records) {
+    const before = known.find((each) => each.name === record.container.name);
+    if (before) restoreRecord(record, before);
+  }
 }
 
 /**
  * Takes over what an earlier Homeport wrote about a container: its processes went with that one, so one that ran then
  * has ended since.
  */
-export function restoreRecord(record: ContainerRecord, status: ContainerStatus): void {
+function restoreRecord(record: ContainerRecord, status: ContainerStatus): void {
   record.restarts = status.restartCount;
   record.last = terminatedOf(status.lastState.terminated);
   if (status.state.terminated) {
@@ -112,8 +154,10 @@ function terminatedOf(state: ContainerStateStatus['terminated']): Terminated | u
  * The sandbox is made anew, and what an init container did in the old one went with it: it runs once more (the kubelet's
  * computePodActions). That is no restart of a program that failed.
  */
-export function forgetInit(record: ContainerRecord): void {
-  if (record.kind === 'main' || record.state.is !== 'terminated') return;
+export function forgetSandbox(record: ContainerRecord): void {
+  record.ran = false;
+  record.initialized = false;
+  if (record.kind === 'main' || record.kind === 'ephemeral' || record.state.is !== 'terminated') return;
   record.last = record.state;
   record.state = { is: 'waiting', reason: 'PodInitializing' };
   record.backOff = 0;
@@ -126,38 +170,11 @@ export function isCompleted({ kind, state }: ContainerRecord): boolean {
 
 /** Where the container stands in its pod, as Events about it say it. */
 export function fieldPathOf({ kind, container }: ContainerRecord): string {
-  return `spec.${kind === 'main' ? 'containers' : 'initContainers'}{${container.name}}`;
-}
-
-/** The containerStatuses entry of a record. */
-export function statusOf(record: ContainerRecord): ContainerStatus {
-  const { container, state } = record;
-  return {
-    name: container.name,
-    image: record.image,
-    imageID: record.imageId,
-    ...(record.containerId ? { containerID: record.containerId } : {}),
-    state: stateStatus(state),
-    lastState: record.last ? stateStatus(record.last) : {},
-    ready: record.ready || isCompleted(record),
-    started: record.started,
-    restartCount: record.restarts,
+  const list = {
+    main: 'containers',
+    init: 'initContainers',
+    sidecar: 'initContainers',
+    ephemeral: 'ephemeralContainers',
   };
-}
-
-function stateStatus(state: ContainerState): ContainerStateStatus {
-  if (state.is === 'waiting')
-    return { waiting: { reason: state.reason, ...(state.message ? { message: state.message } : {}) } };
-  if (state.is === 'running') return { running: { startedAt: timestamp(state.handle.startedAt) } };
-  const { code, reason, message, startedAt, finishedAt, containerId } = state;
-  return {
-    terminated: {
-      exitCode: code,
-      reason,
-      ...(message ? { message } : {}),
-      ...(startedAt ? { startedAt } : {}),
-      finishedAt,
-      ...(containerId ? { containerID: containerId } : {}),
-    },
-  };
+  return `spec.${list[kind]}{${container.name}}`;
 }

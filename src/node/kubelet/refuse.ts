@@ -11,7 +11,6 @@ export function unsupportedInPod(pod: Pod): string | undefined {
     [spec.hostNetwork, 'hostNetwork'],
     [spec.hostPID, 'hostPID'],
     [spec.hostIPC, 'hostIPC'],
-    [spec.shareProcessNamespace, 'shareProcessNamespace'],
     [spec.hostUsers === false, 'hostUsers: false'],
     [spec.runtimeClassName !== undefined, 'runtimeClassName'],
     [spec.os !== undefined && spec.os.name !== 'linux', 'an os other than linux'],
@@ -41,13 +40,10 @@ export function unsupportedInContainer(container: Container): string | undefined
     [container.ports?.some((port) => port.hostPort !== undefined && port.hostPort !== 0), 'hostPort'],
     [container.lifecycle?.stopSignal !== undefined, 'lifecycle.stopSignal'],
     [Object.keys(container.resources?.limits ?? {}).some((name) => name.includes('/')), 'extended resources'],
-    [probesOf(container).some((probe) => probe?.grpc !== undefined), 'grpc probes'],
   ];
   const found = refused.find(([asked]) => asked)?.[1] ?? unsupportedProfile(context);
   return found && `this node does not support ${found} in a container`;
 }
-
-const probesOf = (container: Container) => [container.livenessProbe, container.readinessProbe, container.startupProbe];
 
 /** RuntimeDefault is what the runtime does anyway: no new privileges, few capabilities, no filter of system calls. */
 function unsupportedProfile(context: PodSecurityContext | SecurityContext | undefined): string | undefined {

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { parseQuantity, quantityToNumber } from '../../machinery/index.ts';
 import type { NodeImage } from '../images.ts';
 import { type LogFile, openLogFile, removeLog } from '../logs/write-log.ts';
-import type { Container, Pod } from '../pod.ts';
-import type { ContainerLimits, ContainerSpec, RunningContainer, Sandbox } from '../runtime.ts';
+import type { Container, EphemeralContainer, Pod } from '../pod.ts';
+import type { ContainerLimits, ContainerSpec, ContainerUser, RunningContainer, Sandbox } from '../runtime.ts';
 import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import type { KubeletDeps } from './deps.ts';
 import { environmentOf, expand } from './env.ts';
@@ -26,11 +26,14 @@ export interface StartContext {
   pod: Pod;
   sandbox: Sandbox;
   volumes: PodVolumes;
+  /** Another container of the pod, while it runs. */
+  running(name: string): RunningContainer | undefined;
 }
 
 export interface Started {
   handle: RunningContainer;
   log: LogFile | undefined;
+  user: ContainerUser;
 }
 
 /** Where the log of a container's n-th start lies (the kubelet's layout). */
@@ -55,7 +58,8 @@ export async function startContainer(
 ): Promise<Started> {
   const { deps, pod, sandbox } = context;
   const spec = await configured(() => containerSpec(record, image, context));
-  if (deps.runtime.name === 'simulated') return { handle: await sandbox.start(spec), log: undefined };
+  const { user } = spec;
+  if (!deps.runtime.runsPrograms) return { handle: await sandbox.start(spec), log: undefined, user };
   const previous = record.restarts - 2;
   if (previous >= 0) await removeLog(logPath(deps.folders.logs, pod, record.container.name, previous));
   const log = openLogFile(logPath(deps.folders.logs, pod, record.container.name, record.restarts));
@@ -63,7 +67,7 @@ export async function startContainer(
     const layers = await deps.images.unpack(image);
     const handle = await sandbox.start({ ...spec, layers, output: log.write });
     void handle.exited.then(() => log.close());
-    return { handle, log };
+    return { handle, log, user };
   } catch (error) {
     log.close();
     throw error;
@@ -93,8 +97,7 @@ async function containerSpec(record: ContainerRecord, image: NodeImage, context:
   });
   const user = userOf(pod, container, image);
   const env = new Map([...baseEnv(pod, container, image, user.uid), ...own]);
-  const real = deps.runtime.name === 'linux';
-  const mounts = real
+  const mounts = deps.runtime.runsPrograms
     ? [...(await volumes.mountsOf(container, own)), await terminationMount(deps, pod, container, user.uid)]
     : [];
   return {
@@ -114,6 +117,7 @@ async function containerSpec(record: ContainerRecord, image: NodeImage, context:
     tty: container.tty === true,
     mounts,
     limits: limitsOf(container),
+    processesOf: targetOf(container, context),
     output: () => undefined,
   };
 }
@@ -145,6 +149,14 @@ function commandOf(container: Container, image: NodeImage, env: ReadonlyMap<stri
   const all = [...command, ...(container.args?.length ? expanded(container.args) : fallback)];
   if (all.length === 0) throw new Error('no command specified');
   return all;
+}
+
+function targetOf(container: EphemeralContainer, { running }: StartContext): string | undefined {
+  const name = container.targetContainerName;
+  if (!name) return undefined;
+  const target = running(name);
+  if (!target) throw new Error(`unable to find target container ${JSON.stringify(name)}`);
+  return target.id;
 }
 
 function limitsOf(container: Container): ContainerLimits {

@@ -26,6 +26,8 @@ export interface ContainerHost {
   sandboxId: string;
   /** The process that holds the sandbox's namespaces. */
   pausePid: number;
+  /** The namespace of processes that the container joins, as a path; undefined for one of its own. */
+  pidNamespace: string | undefined;
 }
 
 const startTimeout = 20_000;
@@ -39,7 +41,7 @@ const startingTime = 1000;
 const keeper = `exec 8>&2 2>/dev/null; setpriv --pdeathsig KILL sh -c '[ -e /proc/'$$'/exe ] || exit 1; eval "$(cat <&4)"' 2>&8 8>&-; exit $?`;
 
 /** Starts a container in a sandbox and waits until its program runs. @throws StartError */
-export async function startContainer(spec: ContainerSpec, host: ContainerHost): Promise<RunningContainer> {
+export async function startContainer(spec: ContainerSpec, host: ContainerHost): Promise<LinuxContainer> {
   if (spec.image.base !== 'host') {
     throw new StartError(
       'CreateContainerError',
@@ -60,7 +62,15 @@ export async function startContainer(spec: ContainerSpec, host: ContainerHost): 
     files,
     report,
     cgroups: cgroup.folders,
-    next: ['nsenter', ns('net'), ns('uts'), ns('ipc'), 'unshare', '--pid', '--mount', 'sh', '-c', keeper],
+    next: [
+      'nsenter',
+      '--no-fork',
+      ...['net', 'uts', 'ipc'].map(ns),
+      ...(host.pidNamespace === undefined ? [] : [`--pid=${host.pidNamespace}`]),
+      'unshare',
+      ...(host.pidNamespace === undefined ? ['--pid'] : []),
+      ...['--mount', 'sh', '-c', keeper],
+    ],
   });
   const output = (stream: 'stdout' | 'stderr', chunk: Buffer) => {
     const began = performance.now();
@@ -152,8 +162,13 @@ interface Parts {
   watchers: Set<(stream: 'stdout' | 'stderr', chunk: Buffer) => void>;
 }
 
-function handleOf(parts: Parts): RunningContainer {
-  const { spec, child, cgroup, folder, pid, watchers } = parts;
+/** A container with the id of its program's process on the host. */
+export interface LinuxContainer extends RunningContainer {
+  readonly pid: number;
+}
+
+function handleOf(parts: Parts): LinuxContainer {
+  const { spec, host, child, cgroup, folder, pid, watchers } = parts;
   let running = true;
   const startedAt = new Date();
   let removed: Promise<void> | undefined;
@@ -163,11 +178,12 @@ function handleOf(parts: Parts): RunningContainer {
   });
   return {
     id: spec.id,
+    pid,
     startedAt,
     exited,
     signal(name) {
       if (!running) return;
-      if (name !== 'SIGTERM') return signalProcess(pid, name);
+      if (name !== 'SIGTERM' || host.pidNamespace !== undefined) return signalProcess(pid, name);
       terminateFirstProcess(pid);
       // A program that is still starting may swallow it: some runtimes catch SIGTERM only to raise it again for the
       // kernel to act on, which it does not for a first process. Such a program is asked once more.

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable, Writable } from 'node:stream';
 import { pino } from 'pino';
-import type { ContainerSpec, RunningContainer, Sandbox } from '../runtime.ts';
+import type { ContainerSpec, RunningContainer, Sandbox, SandboxSpec } from '../runtime.ts';
 import { reserveNetwork } from './network.ts';
 import { startLinuxRuntime } from './runtime.ts';
 
@@ -15,7 +15,7 @@ export async function startRuntime(dataDir: string) {
   return {
     network,
     runtime,
-    sandbox: () =>
+    sandbox: (more: Partial<SandboxSpec> = {}) =>
       runtime.runSandbox({
         id: randomBytes(4).toString('hex'),
         namespace: 'a',
@@ -23,6 +23,8 @@ export async function startRuntime(dataDir: string) {
         hostname: 'pod',
         hosts: [],
         resolvConf: '',
+        shareProcesses: false,
+        ...more,
       }),
     async stop() {
       await runtime.stop();
@@ -70,6 +72,7 @@ export function containerSpec(
     tty: false,
     mounts: [],
     limits: {},
+    processesOf: undefined,
     output: (stream, chunk) => {
       output[stream] += chunk;
     },

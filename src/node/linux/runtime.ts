@@ -38,6 +38,7 @@ export async function startLinuxRuntime(options: {
   const sandboxes = new Set<Sandbox>();
   return {
     name: 'linux',
+    runsPrograms: true,
     podCidr: network.podCidr,
     hostIp: network.gateway,
     memoryDir: state.memoryDir,

@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import { startTime } from '../../host/index.ts';
 import { removeTree } from '../remove-tree.ts';
-import type { RunningContainer, Sandbox, SandboxSpec } from '../runtime.ts';
-import { type ContainerHost, startContainer } from './container.ts';
+import { type ContainerSpec, type Sandbox, type SandboxSpec, StartError } from '../runtime.ts';
+import { type ContainerHost, type LinuxContainer, startContainer } from './container.ts';
 import { quote, runTool, spawnTool } from './shell.ts';
 import { sum } from './usage.ts';
 
 /** What a sandbox needs from the instance. */
-export interface SandboxHost extends Omit<ContainerHost, 'sandboxDir' | 'sandboxId' | 'pausePid'> {
+export interface SandboxHost extends Omit<ContainerHost, 'sandboxDir' | 'sandboxId' | 'pausePid' | 'pidNamespace'> {
   /** Folder of all sandboxes. */
   dir: string;
   bridge: string;
@@ -29,7 +29,16 @@ export async function createSandbox(spec: SandboxSpec, host: SandboxHost): Promi
   const pause = startPause(spec, host);
   const ended = once(pause, 'exit').then(() => undefined);
   const pid = pause.pid ?? -1;
-  const containers = new Set<RunningContainer>();
+  const containers = new Set<LinuxContainer>();
+
+  function pidNamespaceOf({ processesOf }: ContainerSpec): string | undefined {
+    if (spec.shareProcesses) return `/proc/${pid}/ns/pid_for_children`;
+    if (processesOf === undefined) return undefined;
+    const target = [...containers].find(({ id }) => id === processesOf);
+    if (!target) throw new StartError('CreateContainerError', 'the container whose processes it is to see has ended');
+    return `/proc/${target.pid}/ns/pid`;
+  }
+
   async function remove(): Promise<void> {
     for (const container of containers) container.signal('SIGKILL');
     await Promise.all([...containers].map((container) => container.remove()));
@@ -57,7 +66,11 @@ export async function createSandbox(spec: SandboxSpec, host: SandboxHost): Promi
     lost: ended,
     remove,
     async start(container) {
-      const started = await startContainer(container, { ...host, sandboxDir, sandboxId: spec.id, pausePid: pid });
+      const pidNamespace = pidNamespaceOf(container);
+      const started = await startContainer(container, {
+        ...host,
+        ...{ sandboxDir, sandboxId: spec.id, pausePid: pid, pidNamespace },
+      });
       containers.add(started);
       return { ...started, remove: () => started.remove().then(() => void containers.delete(started)) };
     },
@@ -81,9 +94,11 @@ function startPause(spec: SandboxSpec, host: SandboxHost): ChildProcess {
     `route add default via ${host.gateway}`,
     'end',
     'echo done',
-    'exec sleep infinity >/dev/null 2>&1',
+    // The first process of a namespace is the parent of all that have lost theirs: ignoring their ends reaps them.
+    `exec ${spec.shareProcesses ? 'env --ignore-signal=CHLD ' : ''}sleep infinity >/dev/null 2>&1`,
   ].join('\n');
-  const outside = `[ "$PPID" = ${process.pid} ] || exit 1\nexec unshare --net --uts --ipc sh -c ${quote(inside)}`;
+  const shared = spec.shareProcesses ? '--pid --fork --kill-child --mount-proc' : '';
+  const outside = `[ "$PPID" = ${process.pid} ] || exit 1\nexec unshare --net --uts --ipc ${shared} sh -c ${quote(inside)}`;
   return spawnTool(['setpriv', '--pdeathsig', 'KILL', 'sh', '-c', outside], {
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
