@@ -37,6 +37,10 @@ export function seemingKubelet(context: PlatformContext, isReady: (pod: KubeObje
       const pod = informers.for(pods).get(key);
       if (!pod) return undefined;
       if (pod.metadata.deletionTimestamp) {
+        // Whoever holds the pod back waits for its containers to end.
+        if (pod.metadata.finalizers && pod.status?.['phase'] === 'Running') {
+          await client.patch(pods, pod.metadata, 'merge', { status: { phase: 'Failed' } }, { subresource: 'status' });
+        }
         await client.delete(pods, pod.metadata, { gracePeriodSeconds: 0, uid: pod.metadata.uid });
         return undefined;
       }

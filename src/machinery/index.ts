@@ -20,6 +20,18 @@ export {
   valueNotFound,
 } from './field-error.ts';
 export { type FieldRequirement, parseFieldSelector } from './field-selector.ts';
+export {
+  commonIndex,
+  countIndexes,
+  formatIndexes,
+  hasIndex,
+  type Interval,
+  intersectIndexes,
+  intervalsOf,
+  lowestAbsent,
+  mergeIndexes,
+  parseIndexes,
+} from './index-intervals.ts';
 export { cloneJson, equalJson, isFields } from './json.ts';
 export { applyJsonPatch } from './json-patch.ts';
 export { jsonProblem } from './json-problem.ts';

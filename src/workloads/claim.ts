@@ -1,5 +1,5 @@
 import type { Client, Informer } from '../client/index.ts';
-import type { KubeObject, LabelSelector, OwnerReference, Resource } from '../machinery/index.ts';
+import type { KubeObject, LabelSelector, ObjectMeta, Resource } from '../machinery/index.ts';
 import { controllerOf, isReason, ownerReferenceTo } from '../machinery/index.ts';
 
 /** The index of objects without a managing controller, by namespace. */
@@ -17,6 +17,8 @@ interface Claim {
   selector: LabelSelector;
   /** What else a child must be to be one of the owner's; every child is, if left out. */
   accepts?: (child: KubeObject) => boolean;
+  /** Set on what is adopted, taken off what is released: by those who must see the end of their children. */
+  finalizer?: string;
 }
 
 /**
@@ -52,22 +54,32 @@ async function mayAdopt({ client, owner, ownerResource }: Claim): Promise<boolea
 }
 
 function adopt(claim: Claim, orphan: KubeObject): Promise<KubeObject | undefined> {
-  return setOwners(claim, orphan, [...(orphan.metadata.ownerReferences ?? []), ownerReferenceTo(claim.owner)]);
+  const { ownerReferences = [], finalizers = [] } = orphan.metadata;
+  const { finalizer } = claim;
+  const held = finalizer && !finalizers.includes(finalizer) ? { finalizers: [...finalizers, finalizer] } : {};
+  return patchMetadata(claim, orphan, {
+    ownerReferences: [...ownerReferences, ownerReferenceTo(claim.owner)],
+    ...held,
+  });
 }
 
 async function release(claim: Claim, child: KubeObject): Promise<void> {
-  const others = child.metadata.ownerReferences?.filter(({ uid }) => uid !== claim.owner.metadata.uid);
-  await setOwners(claim, child, others ?? []);
+  const { ownerReferences = [], finalizers = [] } = child.metadata;
+  const { finalizer, owner } = claim;
+  const others = ownerReferences.filter(({ uid }) => uid !== owner.metadata.uid);
+  const free =
+    finalizer && finalizers.includes(finalizer) ? { finalizers: finalizers.filter((name) => name !== finalizer) } : {};
+  await patchMetadata(claim, child, { ownerReferences: others, ...free });
 }
 
 /** undefined if the child has gone meanwhile. The revision makes the write fail if someone else was quicker. */
-async function setOwners(
+async function patchMetadata(
   { client, children }: Claim,
   child: KubeObject,
-  ownerReferences: OwnerReference[],
+  changed: Partial<ObjectMeta>,
 ): Promise<KubeObject | undefined> {
   const { uid, resourceVersion } = child.metadata;
-  const patch = { metadata: { uid, resourceVersion, ownerReferences } };
+  const patch = { metadata: { uid, resourceVersion, ...changed } };
   try {
     return await client.patch(children.resource, child.metadata, 'merge', patch);
   } catch (error) {

@@ -25,6 +25,7 @@ export const resourceQuotas = resource('', 'v1', 'resourcequotas', 'ResourceQuot
 export const serviceAccounts = resource('', 'v1', 'serviceaccounts', 'ServiceAccount');
 export const services = resource('', 'v1', 'services', 'Service');
 export const controllerRevisions = resource('apps', 'v1', 'controllerrevisions', 'ControllerRevision');
+export const jobs = resource('batch', 'v1', 'jobs', 'Job');
 export const deployments = resource('apps', 'v1', 'deployments', 'Deployment');
 export const podDisruptionBudgets = resource('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget');
 export const statefulSets = resource('apps', 'v1', 'statefulsets', 'StatefulSet');

@@ -20,6 +20,7 @@ export type Container = {
   image?: string;
   ports?: ContainerPort[];
   restartPolicy?: string;
+  env?: { name: string; value?: string; valueFrom?: object }[];
   resources?: { requests?: Record<string, string | number> };
 };
 
@@ -78,6 +79,7 @@ export type PodSpec = {
   volumes?: PodVolume[];
   nodeName?: string;
   schedulerName?: string;
+  restartPolicy?: string;
   schedulingGates?: unknown[];
   hostname?: string;
   subdomain?: string;
@@ -96,13 +98,20 @@ export type PodSpec = {
   resources?: { requests?: Record<string, string | number> };
 };
 
+export type ContainerStatus = {
+  name: string;
+  restartCount?: number;
+  state?: { terminated?: { exitCode: number; finishedAt?: string } };
+};
+
 export type PodStatus = {
   phase?: string;
   startTime?: string;
   nominatedNodeName?: string;
   podIP?: string;
   conditions?: Condition[];
-  containerStatuses?: { restartCount?: number }[];
+  containerStatuses?: ContainerStatus[];
+  initContainerStatuses?: ContainerStatus[];
 };
 
 export type Pod = KubeObject<PodSpec, PodStatus>;

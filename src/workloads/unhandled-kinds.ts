@@ -12,6 +12,5 @@ export const unhandledKinds: readonly UnhandledKind[] = [
   { group: 'apps', kind: 'DaemonSet' },
   { group: 'autoscaling', kind: 'HorizontalPodAutoscaler' },
   { group: 'batch', kind: 'CronJob' },
-  { group: 'batch', kind: 'Job' },
   { group: 'policy', kind: 'PodDisruptionBudget' },
 ];

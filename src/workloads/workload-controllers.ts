@@ -7,6 +7,8 @@ import { apiServerEndpointsController } from './endpoints/api-server.ts';
 import { endpointsController } from './endpoints/controller.ts';
 import { withFieldManager } from './field-manager.ts';
 import { garbageCollector } from './gc/controller.ts';
+import { jobController, jobOrphanController } from './job/controller.ts';
+import { ttlAfterFinishedController } from './job/ttl-after-finished.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { replicaSetController, replicationController } from './replicaset/controller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
@@ -29,7 +31,7 @@ export interface WorkloadOptions {
 }
 
 /**
- * The controllers that a cluster's control plane runs beside its API server: deployments, replica sets, replication controllers, endpoints,
+ * The controllers that a cluster's control plane runs beside its API server: deployments, replica sets, replication controllers, jobs, endpoints,
  * garbage collection, namespaces, service accounts, quotas, what holds storage in use, and the scheduler. None of them is started.
  */
 export function workloadControllers(platform: PlatformContext, options: WorkloadOptions = {}): Controller[] {
@@ -40,6 +42,9 @@ export function workloadControllers(platform: PlatformContext, options: Workload
     replicaSetController(context),
     statefulSetController(context),
     replicationController(context),
+    jobController(context),
+    jobOrphanController(context),
+    ttlAfterFinishedController(context),
     endpointsController(context),
     garbageCollector(context),
     namespaceController(context),

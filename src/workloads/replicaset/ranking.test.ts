@@ -25,7 +25,11 @@ function pod(
     kind: 'Pod',
     metadata: { name, uid: name, annotations, creationTimestamp: at(age) },
     spec: { nodeName: node, containers: [] },
-    status: { phase, conditions: readyFor > 0 ? [ready] : [], containerStatuses: [{ restartCount: restarts }] },
+    status: {
+      phase,
+      conditions: readyFor > 0 ? [ready] : [],
+      containerStatuses: [{ name: 'web', restartCount: restarts }],
+    },
   };
 }
 

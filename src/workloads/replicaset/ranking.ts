@@ -35,7 +35,8 @@ export function podsToDelete(active: readonly Pod[], related: readonly Pod[], co
   return ranked.slice(0, count).map(({ pod }) => pod);
 }
 
-function rank(pod: Pod, readyOnNode: ReadonlyMap<string, number>): Ranked {
+/** How far a pod has come. */
+export function rank(pod: Pod, readyOnNode: ReadonlyMap<string, number>): Ranked {
   const node = pod.spec?.nodeName ?? '';
   const since = readySince(pod);
   const cost = Number(pod.metadata.annotations?.[deletionCost] ?? 0);

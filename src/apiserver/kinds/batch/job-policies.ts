@@ -1,7 +1,9 @@
 import {
+  countIndexes,
   duplicateValue,
   type Fields,
   invalidValue,
+  parseIndexes,
   qualifiedNameErrors,
   requiredValue,
   type StatusCause,
@@ -11,7 +13,6 @@ import {
 } from '../../../machinery/index.ts';
 import { invalidAll, nonNegative } from '../checks.ts';
 import { numberAt, objectAt, objectsAt, textAt } from '../fields.ts';
-import { countIndexes, parseIndexes } from './job-indexes.ts';
 
 const MAX_RULES = 20;
 const MAX_EXIT_CODES = 255;

@@ -1,15 +1,16 @@
 import {
+  commonIndex,
   duplicateValue,
   equalJson,
   type Fields,
   invalidValue,
   type KubeObject,
+  parseIndexes,
   requiredValue,
   type StatusCause,
 } from '../../../machinery/index.ts';
 import { nonNegative } from '../checks.ts';
 import { numberAt, objectAt, objectsAt, textAt, textsAt } from '../fields.ts';
-import { commonIndex, parseIndexes } from './job-indexes.ts';
 
 /** A Job before or after a write of its status, and what its conditions say. */
 interface State {
