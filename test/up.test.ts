@@ -1,5 +1,14 @@
 // What `npm start` promises: where it is, who may come in, how it stops, and what survives a kill.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -73,6 +82,15 @@ describe('what it says', () => {
     expect(shown).toContain(`http://NAME.localhost:${new URL(status.apps).port}`);
     expect(shown).toContain('demo');
     expect(shown).toMatch(/is up.*\(\d+\.\d+ s\)/);
+  });
+
+  test('goes on, and stops in order, when nobody reads it any more', async () => {
+    const { process: platform } = await start('--runtime', 'simulated');
+    platform.stdout?.destroy();
+    platform.kill('SIGTERM');
+    await ended(platform);
+    expect(platform.exitCode).toBe(0);
+    expect(existsSync(join(dataDir, 'status.json'))).toBe(false);
   });
 
   test('status for scripts, running and not', async () => {

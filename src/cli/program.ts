@@ -50,8 +50,20 @@ function hintAtHelp(command: Command, path: string): void {
   for (const child of command.commands) hintAtHelp(child, `${path} ${child.name()}`);
 }
 
+/**
+ * A reader that has seen enough (`| head`) is no fault: what is left to print is for nobody, and a command ends. The
+ * platform goes on: others use it.
+ */
+function endWithReader(command: string | undefined): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (command !== 'up') process.exit();
+  });
+}
+
 /** Runs a command line and ends the process: 0, or 1 with one plain line on stderr. */
 export async function run(argv: readonly string[]): Promise<void> {
+  endWithReader(argv[2]);
   try {
     await createProgram().parseAsync([...argv]);
   } catch (error) {
