@@ -8,7 +8,7 @@ import { type ApiServer, startApiServer } from '../src/apiserver/index.ts';
 import { type Client, createClient, createPlatformContext, type PlatformContext } from '../src/client/index.ts';
 import type { KubeObject } from '../src/machinery/index.ts';
 import { chooseRuntime, type NodeAgent, type RuntimeChoice, startNode } from '../src/node/index.ts';
-import { buildImage, type ImageStore, openImageStore } from '../src/registry/index.ts';
+import { buildImage, createPuller, type ImageStore, openImageStore } from '../src/registry/index.ts';
 import { pods, resource } from './support/cluster.ts';
 
 const nodes = resource('', 'v1', 'nodes', 'Node', false);
@@ -65,7 +65,13 @@ async function startBench(runtime: RuntimeChoice): Promise<Bench> {
   async function start(): Promise<void> {
     context = createPlatformContext(client, pino({ level: 'silent' }));
     const apiServer = { host: '127.0.0.1', port: api.port };
-    node = await startNode({ context, images: store, dataDir, runtime, apiServer });
+    node = await startNode({
+      context,
+      images: { ...store, pull: createPuller(store).pull },
+      dataDir,
+      runtime,
+      apiServer,
+    });
     url = `https://${node.hostIp}:${api.port}`;
   }
   async function stopNode(): Promise<void> {

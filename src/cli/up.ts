@@ -5,7 +5,7 @@ import { type Capability, type Client, createClient, createPlatformContext } fro
 import { compose } from '../compose/index.ts';
 import { resourceOf } from '../machinery/index.ts';
 import { chooseRuntime, type NodeAgent, type RuntimeChoice, reserveNetwork, startNode } from '../node/index.ts';
-import { openImageStore } from '../registry/index.ts';
+import { createPuller, openImageStore } from '../registry/index.ts';
 import { createDrivers, createFolderDriver } from '../volumes/index.ts';
 import { installStandardClass, unhandledKinds, workloadControllers } from '../workloads/index.ts';
 import type { Configuration } from './configuration.ts';
@@ -46,7 +46,9 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
 
     const context = createPlatformContext(createClient(api.transport()), log);
     running.defer(() => context.stop());
-    const images = await openImageStore(join(dataDir, 'images'));
+    const store = await openImageStore(join(dataDir, 'images'));
+    const { pull } = createPuller(store);
+    const images = { ...store, pull };
     const ingressPort = configuration.appsPort ?? usualPorts.apps;
     const apiServer = { host: bindAddress, port: api.port };
     const drivers = createDrivers([createFolderDriver(dataDir)]);

@@ -23,15 +23,16 @@ export function imageFault({ pod, path, image, reason, message, since }: ImagePr
   }
   const denied = /unauthorized|denied|authentication required|forbidden/i.test(message);
   const unreachable = /no such host|connection refused|i\/o timeout|network is unreachable|TLS|x509/i.test(message);
+  // Registries do not tell apart what is not there and what is not shown: 'may require authorization' is either.
   if (denied && !/not found|does not exist/i.test(message)) {
     const problem = `the registry does not let image ${shown} be pulled`;
     return { ...base, problem, remedy: credentials, fixer: 'developer' };
   }
-  if (unreachable) {
+  const tags = tagsIn(message);
+  if (unreachable && tags.length === 0) {
     const fixer: Fixer = 'platform';
     return { ...base, problem: `the registry of image ${shown} cannot be reached (${oneLine(message, 160)})`, fixer };
   }
-  const tags = tagsIn(message);
   const span = tags.length > 0 ? tagSpan(image) : (nameSpan(image, message) ?? tagSpan(image));
   const note = tags.length > 0 ? ` (the tags there are: ${tags.join(', ')})` : '';
   const remedy = (field: string | undefined) => {

@@ -22,3 +22,17 @@ export function humanDuration(milliseconds: number): string {
 
 const withRest = (whole: number, unit: string, rest: number, smaller: string): string =>
   rest === 0 ? `${whole}${unit}` : `${whole}${unit}${rest}${smaller}`;
+
+/**
+ * A time span as Go prints it ('1.234s', '523ms', '2m0.5s'), cut to milliseconds: how the kubelet's events tell one.
+ * @param milliseconds not negative
+ */
+export function goDuration(milliseconds: number): string {
+  const whole = Math.trunc(milliseconds);
+  if (whole === 0) return '0s';
+  if (whole < 1000) return `${whole}ms`;
+  const [hours, minutes] = [Math.trunc(whole / 3_600_000), Math.trunc(whole / 60_000) % 60];
+  const seconds = `${(whole % 60_000) / 1000}s`;
+  if (hours > 0) return `${hours}h${minutes}m${seconds}`;
+  return minutes > 0 ? `${minutes}m${seconds}` : seconds;
+}

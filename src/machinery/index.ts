@@ -7,7 +7,7 @@ export { type CelType, celType, formatType, type ObjectType } from './cel/type.t
 export { CelOptional, celOmitted, fromCel } from './cel/value.ts';
 export { CelBudgetError, type CelOptions, type CelProgram, celNames, compileCel } from './cel.ts';
 export { CelError, CelMissingError } from './cel-error.ts';
-export { humanDuration } from './duration.ts';
+export { goDuration, humanDuration } from './duration.ts';
 export { hasLongNumber, integerOf, parseJson } from './exact-json.ts';
 export {
   duplicateValue,

@@ -15,7 +15,7 @@ export interface ImageConfig {
 export interface NodeImage {
   /** The normalized reference it was resolved by: 'docker.io/library/silly-demo:1.4.305'. */
   reference: string;
-  /** Digest of the image's manifest: 'sha256:…'. */
+  /** Digest of the image's manifest, or of the index of several platforms that it came from: 'sha256:…'. */
   digest: string;
   /** Bytes of all layers, compressed. */
   size: number;
@@ -31,8 +31,12 @@ export interface ImageSource {
   resolve(reference: string): Promise<NodeImage | undefined>;
   /** Tags that are here for the repository of this reference, sorted. */
   tagsOf(reference: string): Promise<string[]>;
-  /** Why a missing image cannot be had, and what to do about it. */
-  explainMissing(reference: string): Promise<string>;
+  /**
+   * Brings an image here from its registry, or brings it up to date.
+   * @param pullSecrets docker configurations, as imagePullSecrets hold them
+   * @throws Error saying why it cannot be had, as containerd words it.
+   */
+  pull(reference: string, pullSecrets: readonly unknown[]): Promise<NodeImage>;
   /** Folders with the unpacked layers, base layer first; unpacked on first use, verified and shared: never write there. */
   unpack(image: NodeImage): Promise<string[]>;
   /** Removes unpacked layers that no image has any more. Only while nothing runs on them. */

@@ -49,6 +49,7 @@ export type PodSpec = {
   terminationGracePeriodSeconds?: number;
   activeDeadlineSeconds?: number;
   serviceAccountName?: string;
+  imagePullSecrets?: { name?: string }[];
   hostname?: string;
   subdomain?: string;
   setHostnameAsFQDN?: boolean;

@@ -1,12 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import type { Descriptor } from './oci.ts';
 
 /** Largest manifest or configuration that is read into memory (the limit registries use, too). */
-const largestDocument = 4 * 2 ** 20;
+export const largestDocument = 4 * 2 ** 20;
 
 /** Writes a file so that a reader sees the old or the new content, and so that it survives a power cut. */
 export async function writeAtomically(path: string, content: string | Uint8Array): Promise<void> {
@@ -46,13 +46,13 @@ export async function putDocument(dir: string, mediaType: string, document: unkn
   return { mediaType, digest, size: bytes.length };
 }
 
-/** Reads a document back. Throws when its bytes are not what the digest says. */
-export async function getDocument<T>(dir: string, descriptor: Descriptor): Promise<T> {
-  if (descriptor.size > largestDocument) throw new Error(`${descriptor.digest} is too large for a manifest`);
-  const bytes = await readFile(blobPath(dir, descriptor.digest));
-  if (sha256(bytes) !== descriptor.digest)
-    throw new Error(`the blob ${descriptor.digest} is damaged: build the image again`);
-  return JSON.parse(bytes.toString('utf8'));
+/** Reads a document's bytes. Throws when it is missing, too large, or not what the digest says. */
+export async function readBlob(dir: string, digest: string): Promise<Buffer> {
+  const path = blobPath(dir, digest);
+  if ((await stat(path)).size > largestDocument) throw new Error(`${digest} is too large for a manifest`);
+  const bytes = await readFile(path);
+  if (sha256(bytes) !== digest) throw new Error(`the blob ${digest} is damaged: build or pull the image again`);
+  return bytes;
 }
 
 /** The bytes of a blob; the stream fails at its end when they are not what the digest says. */

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { timestamp } from '../machinery/index.ts';
 import { findEntrypoint } from './entrypoint.ts';
 import { packFolder } from './pack.ts';
+import { machinePlatform } from './platform.ts';
 import { parseReference } from './reference.ts';
 import type { ImageStore, StoredImage } from './store.ts';
 
@@ -66,8 +67,7 @@ export async function buildImage(options: BuildImageOptions): Promise<StoredImag
     created: timestamp(),
     layers: [layer],
     configuration: {
-      architecture: architectures[process.arch] ?? process.arch,
-      os: 'linux',
+      ...machinePlatform(),
       config: {
         Entrypoint: entrypoint,
         Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
@@ -78,6 +78,3 @@ export async function buildImage(options: BuildImageOptions): Promise<StoredImag
     },
   });
 }
-
-/** Node's names of architectures in Go's words, which OCI uses. */
-const architectures: Partial<Record<string, string>> = { x64: 'amd64', ia32: '386' };

@@ -1,10 +1,18 @@
-/** Media types and annotations of the OCI image specification v1.1. */
+/** Media types and annotations of the OCI image specification v1.1, and docker's, which mean the same. */
 export const media = {
   index: 'application/vnd.oci.image.index.v1+json',
   manifest: 'application/vnd.oci.image.manifest.v1+json',
   config: 'application/vnd.oci.image.config.v1+json',
   layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  dockerList: 'application/vnd.docker.distribution.manifest.list.v2+json',
+  dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
 } as const;
+
+/** Media types of what lists the manifests of several platforms. */
+export const indexTypes: ReadonlySet<string> = new Set([media.index, media.dockerList]);
+
+/** Media types of a manifest: what is asked for. */
+export const manifestTypes: readonly string[] = [media.manifest, media.index, media.dockerManifest, media.dockerList];
 
 export const annotation = {
   /** The full reference, in the layout's index. */
@@ -12,13 +20,23 @@ export const annotation = {
   created: 'org.opencontainers.image.created',
   /** What the layers go on top of: 'host'. */
   base: 'homeport.dev/base',
+  /** In the layout's index, on what a registry gave: 'pulled'. It may be had again, and may have changed there. */
+  source: 'homeport.dev/source',
 } as const;
+
+export interface Platform {
+  architecture: string;
+  os: string;
+  variant?: string;
+}
 
 export interface Descriptor {
   mediaType: string;
   digest: string;
+  /** Bytes. */
   size: number;
   annotations?: Record<string, string>;
+  platform?: Platform;
 }
 
 export interface ImageIndex {
@@ -38,6 +56,7 @@ export interface ImageManifest {
 export interface ImageConfiguration {
   architecture: string;
   os: string;
+  created?: string;
   config?: {
     Entrypoint?: string[];
     Cmd?: string[];

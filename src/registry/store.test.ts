@@ -49,14 +49,6 @@ test('a built image is found under every form of its name, and unpacks to the fo
   ]);
 });
 
-test('a missing image is explained with the tags that are there', async () => {
-  const store = await open();
-  await buildImage({ store, folder, tags: ['silly-demo:1.4.305'] });
-  expect(await store.explainMissing('silly-demo:nope')).toBe(
-    'image "silly-demo:nope" is not in the local image store (tags there: 1.4.305); Homeport does not pull from remote registries yet: build it with "homeport image build FOLDER -t silly-demo:nope"',
-  );
-});
-
 test('builds of one name at once leave one of them whole, and nothing aside', async () => {
   const store = await open();
   const other = join(dir, 'other');

@@ -1,27 +1,18 @@
-import { randomBytes } from 'node:crypto';
 import { watch } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { createGunzip } from 'node:zlib';
-import { blobPath, getDocument, putDocument, readVerified, verifier, writeAtomically } from './blobs.ts';
-import { extractLayer } from './extract.ts';
+import { blobPath, putDocument, writeAtomically } from './blobs.ts';
+import { isOf, isTagged, missingBlobs, nameOf, readImage, readIndex, removeLeftovers, replaceNames } from './layout.ts';
 import { withLock } from './lock.ts';
-import {
-  annotation,
-  type Descriptor,
-  type ImageConfiguration,
-  type ImageIndex,
-  type ImageManifest,
-  media,
-} from './oci.ts';
-import { familiarReference, formatReference, parseReference, repositoryOf } from './reference.ts';
+import { annotation, type Descriptor, type ImageConfiguration, type ImageManifest, media } from './oci.ts';
+import { formatReference, type ImageReference, parseReference, repositoryOf } from './reference.ts';
+import { createUnpacker, removeUnusedLayers } from './unpack.ts';
 
 /** An image of the local store. */
 export interface StoredImage {
   /** In full: 'docker.io/library/silly-demo:1.4.305'. */
   reference: string;
-  /** Digest of the manifest: 'sha256:…'. */
+  /** Digest of the manifest, or of the index of several platforms: 'sha256:…'. */
   digest: string;
   /** Bytes of the layers, compressed. */
   size: number;
@@ -29,6 +20,8 @@ export interface StoredImage {
   base: 'host' | undefined;
   /** RFC 3339; '' when the image does not say. */
   created: string;
+  /** Whether it came from a registry, where its name may mean another image by now. */
+  pulled: boolean;
   config: {
     entrypoint: readonly string[];
     cmd: readonly string[];
@@ -49,14 +42,19 @@ export interface ImageStore {
   resolve(reference: string): Promise<StoredImage | undefined>;
   /** Tags present for the repository of this reference, sorted. */
   tagsOf(reference: string): Promise<string[]>;
-  /** Why a missing image cannot be had, and what to do. */
-  explainMissing(reference: string): Promise<string>;
+  /** Those of them that were built or pushed here, and not pulled. */
+  builtTags(reference: string): Promise<string[]>;
   /** Folders of the unpacked layers, lowest first. Unpacked and verified once a layer; never write there. */
   unpack(image: { digest: string }): Promise<string[]>;
   /** Removes unpacked layers that no image has any more. Only while no container stands on them. */
   removeUnused(): Promise<void>;
   /** Stores an image from its layers and configuration under some names. */
   put(image: NewImage): Promise<StoredImage>;
+  /**
+   * Lets a name stand for a manifest that a registry gave and whose blobs are here.
+   * @returns undefined when some of them went meanwhile: they have to be fetched again
+   */
+  adopt(reference: string, manifest: Descriptor): Promise<StoredImage | undefined>;
   /** Forgets a name, and what no other name needs. False when it was not there. */
   remove(reference: string): Promise<boolean>;
   /** Calls back after images came or went, through any process. Returns the way to stop it. */
@@ -76,18 +74,17 @@ export interface NewImage {
 export async function openImageStore(dir: string): Promise<ImageStore> {
   await mkdir(join(dir, 'blobs', 'sha256'), { recursive: true });
   await mkdir(join(dir, 'unpacked'), { recursive: true });
-  const indexPath = join(dir, 'index.json');
   if (!(await exists(join(dir, 'oci-layout')))) {
     await writeAtomically(join(dir, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
   }
   const described = new Map<string, Promise<StoredImage>>();
-  const unpacking = new Map<string, Promise<string>>();
+  const unpack = createUnpacker(dir);
 
   const locked = <T>(action: () => Promise<T>) => withLock(join(dir, '.lock'), action);
-  const named = async () => (await readIndex(indexPath)).manifests.filter((entry) => nameOf(entry) !== '');
+  const named = async () => (await readIndex(dir)).manifests.filter((entry) => nameOf(entry) !== '');
 
   function describe(entry: Descriptor): Promise<StoredImage> {
-    const key = `${nameOf(entry)} ${entry.digest}`;
+    const key = `${nameOf(entry)} ${entry.digest} ${entry.annotations?.[annotation.source]}`;
     const known = described.get(key);
     if (known) return known;
     const loading = load(dir, entry);
@@ -107,26 +104,16 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
     return entries.find((entry) => entry.digest === wanted.digest && isOf(repository, entry));
   }
 
-  async function tagsOf(reference: string): Promise<string[]> {
+  async function tags(reference: string, wanted: (entry: Descriptor) => boolean): Promise<string[]> {
     const repository = repositoryOf(parseReference(reference));
-    const tags = (await named())
-      .filter((entry) => isOf(repository, entry))
-      .map((entry) => nameOf(entry).slice(repository.length + 1));
-    return tags.sort();
-  }
-
-  function unpackLayer(layer: Descriptor, diffId: string): Promise<string> {
-    const folder = join(dir, 'unpacked', folderOf(layer.digest));
-    const running = unpacking.get(folder);
-    if (running) return running;
-    const work = unpackInto(dir, layer, diffId, folder).finally(() => unpacking.delete(folder));
-    unpacking.set(folder, work);
-    return work;
+    const entries = (await named()).filter((entry) => isTagged(entry) && isOf(repository, entry) && wanted(entry));
+    return entries.map((entry) => nameOf(entry).slice(repository.length + 1)).sort();
   }
 
   return {
     dir,
-    tagsOf,
+    tagsOf: (reference) => tags(reference, () => true),
+    builtTags: (reference) => tags(reference, (entry) => !isPulled(entry)),
     async list() {
       const entries = (await named()).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
       return Promise.all(entries.map(describe));
@@ -143,33 +130,39 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
         return current && describe(current);
       }
     },
-    async explainMissing(reference) {
-      const familiar = familiarReference(parseReference(reference));
-      const tags = await tagsOf(reference);
-      const there = tags.length > 0 ? `tags there: ${tags.join(', ')}` : 'no tag of it is there';
-      return `image "${familiar}" is not in the local image store (${there}); Homeport does not pull from remote registries yet: build it with "homeport image build FOLDER -t ${familiar}"`;
-    },
     async unpack(image) {
-      const entry = (await readIndex(indexPath)).manifests.find((found) => found.digest === image.digest);
+      const entry = (await readIndex(dir)).manifests.find((found) => found.digest === image.digest);
       if (!entry) throw new Error(`no image with digest ${image.digest} is in the local image store`);
-      const manifest = await getDocument<ImageManifest>(dir, entry);
-      const configuration = await getDocument<ImageConfiguration>(dir, manifest.config);
-      return Promise.all(
-        manifest.layers.map((layer, at) => unpackLayer(layer, configuration.rootfs.diff_ids[at] ?? '')),
-      );
+      return unpack(entry);
     },
     async put(image) {
       try {
-        return await locked(() => put(dir, indexPath, image));
+        return await locked(() => put(dir, image));
       } finally {
         for (const { file } of image.layers) await rm(file, { force: true });
       }
     },
+    async adopt(reference, manifest) {
+      const entry = {
+        ...manifest,
+        annotations: { [annotation.name]: storedName(parseReference(reference)), [annotation.source]: 'pulled' },
+      };
+      const kept = await locked(async () => {
+        if ((await missingBlobs(dir, entry)).length > 0) return false;
+        await replaceNames(dir, [nameOf(entry)], [entry]);
+        return true;
+      });
+      return kept ? describe(entry) : undefined;
+    },
     async remove(reference) {
       const entry = await find(reference);
-      return entry ? locked(() => replaceNames(dir, indexPath, [nameOf(entry)], [])) : false;
+      return entry ? locked(() => replaceNames(dir, [nameOf(entry)], [])) : false;
     },
-    removeUnused: () => locked(() => removeUnused(dir, indexPath)),
+    removeUnused: () =>
+      locked(async () => {
+        await removeUnusedLayers(dir);
+        await removeLeftovers(dir);
+      }),
     onChange(listener) {
       const watcher = watch(dir, { persistent: false }, (_event, name) => {
         if (name === 'index.json') listener();
@@ -179,12 +172,12 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
   };
 }
 
-const nameOf = (entry: Descriptor) => entry.annotations?.[annotation.name] ?? '';
+const isPulled = (entry: Descriptor) => entry.annotations?.[annotation.source] === 'pulled';
 
-const isOf = (repository: string, entry: Descriptor) => {
-  const name = nameOf(entry);
-  return name.startsWith(`${repository}:`) && !name.slice(repository.length + 1).includes('/');
-};
+/** The name that an image is kept under: with a digest the tag says nothing. */
+function storedName(reference: ImageReference): string {
+  return formatReference(reference.digest === undefined ? reference : { ...reference, tag: undefined });
+}
 
 async function exists(path: string): Promise<boolean> {
   return stat(path).then(
@@ -193,26 +186,16 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-async function readIndex(path: string): Promise<ImageIndex> {
-  try {
-    return JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
-      return { schemaVersion: 2, mediaType: media.index, manifests: [] };
-    }
-    throw new Error(`reading the image store's index ${path}: ${error instanceof Error ? error.message : error}`);
-  }
-}
-
 async function load(dir: string, entry: Descriptor): Promise<StoredImage> {
-  const manifest = await getDocument<ImageManifest>(dir, entry);
-  const { config = {} } = await getDocument<ImageConfiguration>(dir, manifest.config);
+  const { manifest, configuration } = await readImage(dir, entry);
+  const { config = {} } = configuration;
   return {
     reference: nameOf(entry),
     digest: entry.digest,
     size: manifest.layers.reduce((total, layer) => total + layer.size, 0),
     base: manifest.annotations?.[annotation.base] === 'host' ? 'host' : undefined,
-    created: entry.annotations?.[annotation.created] ?? '',
+    created: entry.annotations?.[annotation.created] ?? configuration.created ?? '',
+    pulled: isPulled(entry),
     config: {
       entrypoint: config.Entrypoint ?? [],
       cmd: config.Cmd ?? [],
@@ -224,24 +207,7 @@ async function load(dir: string, entry: Descriptor): Promise<StoredImage> {
   };
 }
 
-async function unpackInto(dir: string, layer: Descriptor, diffId: string, folder: string): Promise<string> {
-  if (await exists(folder)) return folder;
-  const aside = `${folder}.${randomBytes(6).toString('hex')}`;
-  await mkdir(aside, { recursive: true, mode: 0o755 });
-  try {
-    await pipeline(readVerified(dir, layer.digest), createGunzip(), verifier(diffId, 'the layer'), (bytes) =>
-      extractLayer(bytes, aside),
-    );
-    await rename(aside, folder);
-  } catch (error) {
-    await rm(aside, { recursive: true, force: true });
-    // Another process may have been faster.
-    if (!(await exists(folder))) throw error;
-  }
-  return folder;
-}
-
-async function put(dir: string, indexPath: string, image: NewImage): Promise<StoredImage> {
+async function put(dir: string, image: NewImage): Promise<StoredImage> {
   // Under the lock, like the removal of blobs that nothing needs: another build may just give up the same layer.
   for (const { descriptor, file } of image.layers) await rename(file, blobPath(dir, descriptor.digest));
   const config = await putDocument(dir, media.config, image.configuration);
@@ -261,37 +227,6 @@ async function put(dir: string, indexPath: string, image: NewImage): Promise<Sto
   }));
   const [first] = entries;
   if (!first) throw new Error('an image needs at least one name');
-  await replaceNames(dir, indexPath, names, entries);
+  await replaceNames(dir, names, entries);
   return load(dir, first);
-}
-
-/** Gives names another meaning, or none, and drops the blobs that nothing needs any more. False: none of them was there. */
-async function replaceNames(dir: string, indexPath: string, names: string[], entries: Descriptor[]): Promise<boolean> {
-  const index = await readIndex(indexPath);
-  const gone = index.manifests.filter((entry) => names.includes(nameOf(entry)));
-  index.manifests = [...index.manifests.filter((entry) => !gone.includes(entry)), ...entries];
-  if (gone.length + entries.length === 0) return false;
-  await writeAtomically(indexPath, JSON.stringify(index, null, 2));
-  const needed = new Set((await Promise.all(index.manifests.map((entry) => blobsOf(dir, entry)))).flat());
-  for (const digest of (await Promise.all(gone.map((entry) => blobsOf(dir, entry)))).flat()) {
-    // Unpacked layers stay: a running container may stand on them.
-    if (!needed.has(digest)) await rm(blobPath(dir, digest), { force: true });
-  }
-  return gone.length > 0;
-}
-
-async function removeUnused(dir: string, indexPath: string): Promise<void> {
-  const index = await readIndex(indexPath);
-  const needed = new Set((await Promise.all(index.manifests.map((entry) => blobsOf(dir, entry)))).flat().map(folderOf));
-  for (const name of await readdir(join(dir, 'unpacked'))) {
-    if (!needed.has(name)) await rm(join(dir, 'unpacked', name), { recursive: true, force: true });
-  }
-}
-
-/** The name of a layer's folder. */
-const folderOf = (digest: string) => digest.replace(':', '-');
-
-async function blobsOf(dir: string, entry: Descriptor): Promise<string[]> {
-  const manifest = await getDocument<ImageManifest>(dir, entry);
-  return [entry.digest, manifest.config.digest, ...manifest.layers.map((layer) => layer.digest)];
 }

@@ -14,6 +14,7 @@ export async function adoptImage(record: ContainerRecord, pod: Pod, life: LifeCo
   if (!now || now.image === image) return;
   record.container = now;
   record.imageBackOff = undefined;
+  record.pull = undefined;
   record.backOff = 0;
   if (record.kind === 'init' || record.state.is === 'waiting') return;
   record.replaced = true;

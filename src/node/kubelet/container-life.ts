@@ -19,7 +19,8 @@ export async function ensureRunning(record: ContainerRecord, context: LifeContex
   if (record.state.is === 'running') return undefined;
   const wait = restartDelay(record, context);
   if (wait > 0) return wait;
-  const found = await findImage(record, context.deps, context.emit);
+  const found = await findImage(record, context);
+  if ('pulling' in found) return undefined;
   if ('waiting' in found) {
     wasEnded(record);
     record.state = found.waiting;

@@ -61,7 +61,7 @@ export function startKubelet(nodeName: string, informers: Informers, deps: Kubel
       });
     }),
     deps.images.onChange(() => {
-      for (const worker of workers.values()) if (waitsForImage(worker)) worker.kick();
+      for (const worker of workers.values()) void retryImages(worker, deps.images);
     }),
   ];
 
@@ -90,17 +90,18 @@ export function startKubelet(nodeName: string, informers: Informers, deps: Kubel
   };
 }
 
-function waitsForImage(worker: PodWorker): boolean {
+/** Lets a pod go on whose image could not be had and is here now: built or pushed meanwhile. */
+async function retryImages(worker: PodWorker, images: KubeletDeps['images']): Promise<void> {
   const spec = worker.pod().spec;
-  const names = [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map((container) => container.name);
-  let waits = false;
-  for (const name of names) {
+  for (const { name } of [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])]) {
     const record = worker.container(name);
     if (!record?.imageBackOff) continue;
+    // A store that cannot be read now says so when the back-off is over.
+    const image = await images.resolve(record.container.image ?? '').catch(() => undefined);
+    if (!image || !record.imageBackOff) continue;
     record.imageBackOff.until = 0;
-    waits = true;
+    worker.kick();
   }
-  return waits;
 }
 
 /** Whether a pod's specification mentions the ConfigMap or Secret. */

@@ -1,4 +1,5 @@
 import { timestamp } from '../../machinery/index.ts';
+import type { NodeImage } from '../images.ts';
 import type { LogFile } from '../logs/write-log.ts';
 import type { Container, ContainerStateStatus, ContainerStatus, Pod, PodStatus, Resources } from '../pod.ts';
 import type { ContainerUser, RunningContainer } from '../runtime.ts';
@@ -31,8 +32,16 @@ export interface ContainerRecord {
   /** What it was started with. */
   resources: Resources | undefined;
   user: ContainerUser | undefined;
+  /** A pull of its image that is under way, or whose outcome nobody has looked at yet. */
+  pull: ImagePull | undefined;
   /** Its image was changed: it starts once more, whatever the restart policy says. */
   replaced: boolean;
+}
+
+export interface ImagePull {
+  /** What is pulled. */
+  name: string;
+  outcome: { image: NodeImage } | { failure: string } | undefined;
 }
 
 export type ContainerState = Waiting | Running | Terminated;
@@ -85,6 +94,7 @@ export function newRecord(container: Container, kind: ContainerRecord['kind'], r
     initialized: false,
     resources: undefined,
     user: undefined,
+    pull: undefined,
     replaced: false,
   };
 }

@@ -1,0 +1,66 @@
+import { familiarReference, formatReference, parseReference, repositoryOf } from './reference.ts';
+import { type Credential, createKeyring } from './remote/credential.ts';
+import type { Insecure } from './remote/endpoint.ts';
+import { type BlobProgress, fetchImage } from './remote/fetch-image.ts';
+import { openSession } from './remote/session.ts';
+import type { ImageStore, StoredImage } from './store.ts';
+
+type Tell = (progress: BlobProgress) => void;
+
+/** Brings images from registries into the store. */
+export interface Puller {
+  /**
+   * Brings an image here, or brings it up to date. An image that was built or pushed here is itself what its name means:
+   * no registry is asked about it.
+   * @param configurations docker configurations with credentials to try; without one that fits, nobody is told who we are
+   * @param tell is told of each blob as it comes
+   * @throws Error 'failed to pull and unpack image "NAME": …', in containerd's words.
+   */
+  pull(reference: string, configurations: readonly unknown[], tell?: Tell): Promise<StoredImage>;
+}
+
+export function createPuller(store: ImageStore, insecure: Insecure = new Set()): Puller {
+  const fetching = new Map<string, Promise<void>>();
+
+  async function pullWith(name: string, credential: Credential | undefined, tell: Tell): Promise<StoredImage> {
+    const reference = parseReference(name);
+    const session = openSession({ reference, action: 'pull', credential, insecure });
+    for (let attempt = 1; ; attempt++) {
+      const known = attempt === 1 ? (await store.resolve(name))?.digest : undefined;
+      const manifest = await fetchImage({ session, dir: store.dir, reference, known, fetching, tell });
+      const image = await store.adopt(name, manifest);
+      if (image) return image;
+      if (attempt === 3) throw new Error('its layers are removed again and again while it is pulled');
+    }
+  }
+
+  return {
+    async pull(name, configurations, tell = () => undefined) {
+      const reference = parseReference(name);
+      const present = await store.resolve(name);
+      if (present && !present.pulled) return present;
+      const full = formatReference(reference);
+      const credentials = createKeyring(configurations).lookup(repositoryOf(reference));
+      let failure: unknown;
+      for (const credential of credentials.length > 0 ? credentials : [undefined]) {
+        try {
+          return await pullWith(name, credential, tell);
+        } catch (error) {
+          failure = error;
+        }
+      }
+      const why = failure instanceof Error ? failure.message : String(failure);
+      throw new Error(`failed to pull and unpack image ${JSON.stringify(full)}: ${why}${await hint(store, name)}`, {
+        cause: failure,
+      });
+    },
+  };
+}
+
+/** For the name of something that is built here, what there is of it is the better answer. */
+async function hint(store: ImageStore, name: string): Promise<string> {
+  const tags = await store.builtTags(name);
+  if (tags.length === 0) return '';
+  const familiar = familiarReference(parseReference(name));
+  return `; it is not in the local image store either (tags there: ${tags.join(', ')}): build it with "homeport image build FOLDER -t ${familiar}"`;
+}
