@@ -122,6 +122,17 @@ describe('an application', () => {
   });
 });
 
+test('what a pod uses is measured', async () => {
+  const ns = await deployed('usage');
+  const used = await eventually('usage', async () => {
+    const { stdout } = await homeport.tryKubectl(`-n ${ns} top pods --containers --no-headers`);
+    return /main +(\d+)m +([1-9]\d*)Mi/.exec(stdout);
+  });
+  // A node program takes some tens of megabytes, and next to no CPU while nobody asks it for anything.
+  expect(Number(used?.[2])).toBeLessThan(200);
+  expect(Number(used?.[1])).toBeLessThan(900);
+});
+
 describe('from the terminal', () => {
   let ns: string;
   let pod: string;

@@ -32,6 +32,7 @@ const GROUP_PRIORITIES: Readonly<Record<string, number>> = {
   'discovery.k8s.io': 16_200,
   'resource.k8s.io': 16_200,
   'flowcontrol.apiserver.k8s.io': 16_100,
+  'metrics.k8s.io': 100,
 };
 
 /** Versions that are not preferred as v1 usually is. */
@@ -53,7 +54,7 @@ function apiServiceOf(group: string, version: string, custom: boolean): KubeObje
     spec: {
       ...(group === '' ? {} : { group }),
       version,
-      groupPriorityMinimum: custom ? 1000 : (GROUP_PRIORITIES[group] ?? 1000),
+      groupPriorityMinimum: GROUP_PRIORITIES[group] ?? 1000,
       versionPriority: custom ? 100 : (VERSION_PRIORITIES[name] ?? 15),
     },
   };
@@ -61,13 +62,13 @@ function apiServiceOf(group: string, version: string, custom: boolean): KubeObje
 
 /**
  * Keeps an APIService for every group and version that is served, CustomResourceDefinitions' included.
- * @returns the way to stop.
+ * @returns what looks again at what is served, and the way to stop.
  */
-export function registerApiServices({ registry, store }: Core, log: ServerLog): () => void {
+export function registerApiServices({ registry, store }: Core, log: ServerLog): { sync(): void; stop(): void } {
   const wanted = (): Map<string, KubeObject> => {
     const services = new Map<string, KubeObject>();
-    for (const { served, custom } of registry.all()) {
-      const service = apiServiceOf(served.group, served.version, custom !== undefined);
+    for (const { served } of registry.all()) {
+      const service = apiServiceOf(served.group, served.version, served.custom);
       if (!services.has(service.metadata.name)) services.set(service.metadata.name, service);
     }
     return services;
@@ -96,7 +97,7 @@ export function registerApiServices({ registry, store }: Core, log: ServerLog): 
     }
   }
   sync();
-  return store.cache(CRDS).onBatch(sync);
+  return { sync, stop: store.cache(CRDS).onBatch(sync) };
 }
 
 /** An APIService as it is stored: what is there keeps its identity. */

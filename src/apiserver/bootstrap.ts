@@ -50,7 +50,7 @@ function withData(current: KubeObject, wanted: KubeObject): KubeObject | undefin
 }
 
 /** Creates an object, or makes of the one that is there what `reconcile` says; undefined leaves it alone. */
-async function ensure(
+export async function ensure(
   { registry, store }: Core,
   object: KubeObject,
   reconcile: (current: KubeObject, wanted: KubeObject) => KubeObject | undefined,

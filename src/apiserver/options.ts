@@ -1,5 +1,6 @@
-import type { CertificateSigner, PodStreams, Transport } from '../client/index.ts';
+import type { CertificateSigner, Transport } from '../client/index.ts';
 import type { ObjectReader, UserInfo } from './contracts.ts';
+import type { ConnectedNode } from './http/pod-streams.ts';
 
 /** Where the server writes what an operator should know; pino's shape. */
 export interface ServerLog {
@@ -86,8 +87,11 @@ export interface ApiServer {
   kubeconfigOf(username: string, groups?: readonly string[]): Promise<string>;
   /** The same handlers without HTTP. Objects it returns are shared with the cache: never change one in place. */
   transport(user?: UserInfo): Transport;
-  /** Says which agent answers log, exec, attach and port-forward for pods on this node. Returns the way to undo it. */
-  connectNode(name: string, streams: PodStreams): () => void;
+  /**
+   * Says which agent answers log, exec, attach and port-forward for pods on this node. With the first that measures what
+   * they use, metrics.k8s.io is served. Returns the way to undo it.
+   */
+  connectNode(name: string, agent: ConnectedNode): () => void;
   readonly reader: ObjectReader;
   /** The newest committed revision of all. */
   readonly revision: number;

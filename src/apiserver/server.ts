@@ -33,12 +33,16 @@ import type { ApiServer, ApiServerOptions, ServerLog } from './options.ts';
 import { createReader } from './reader.ts';
 import { serveCustomResources } from './registry/custom-resources.ts';
 import { createRegistry } from './registry/registry.ts';
+import { componentStatuses } from './rest/component-status.ts';
+import type { Computed } from './rest/computed.ts';
 import { type Backend, memoryBackend } from './store/backend.ts';
 import { lmdbBackend } from './store/lmdb.ts';
 import { maintain } from './store/maintenance.ts';
 import { databaseFolder, finishRestore } from './store/snapshot.ts';
 import { createStore } from './store/store.ts';
 import { createInProcessTransport } from './transport.ts';
+import { podMetrics } from './usage/resources.ts';
+import { serveUsage } from './usage/serve.ts';
 import { createWatchActivity } from './watch-activity.ts';
 
 const DEFAULT_ADDRESS = '127.0.0.1';
@@ -86,15 +90,17 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const access = createAccess(authenticator, authorizer);
   const registry = createRegistry(options.unhandledKinds);
   const dynamic = createDynamicAdmission(store, registry, authorizer, log);
+  const computed = new Map<string, Computed>([['componentstatuses', componentStatuses(store)]]);
   const core: Core = {
     store,
     registry,
+    computed,
     admission: createAdmission(store, { serviceRange, podSecurity, authorizer }, dynamic.configured),
     virtual: createVirtualHandlers({ authenticator, authorizer, tokens, reader }),
     checkEscalation: authorizer.checkEscalation,
   };
   const stopCustomResources = serveCustomResources(core, log);
-  const stopApiServices = registerApiServices(core, log);
+  const apiServices = registerApiServices(core, log);
   await bootstrap(core, { serviceRange, address: host, port: listener.port, clientCas: [pki.caPem, ...clientCas] });
 
   const stopping = new AbortController();
@@ -131,7 +137,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
   const stop = async (): Promise<void> => {
     stopping.abort();
     const maintained = stopMaintenance();
-    stopApiServices();
+    apiServices.stop();
     stopCustomResources();
     flow.stop();
     authorizer.stop();
@@ -153,7 +159,16 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
       return kubeconfigText({ server: url, caPem: pki.caPem, user: username, ...credentials });
     },
     transport: (user = ADMIN) => createInProcessTransport(inProcess, user),
-    connectNode: nodes.connect,
+    connectNode(name, agent) {
+      const disconnect = nodes.connect(name, agent);
+      if (nodes.usageOf(name) && !registry.any(podMetrics)) {
+        serveUsage(core, computed, nodes).catch((error: unknown) => {
+          log.error({ err: error }, 'giving readers the right to see usage failed');
+        });
+        apiServices.sync();
+      }
+      return disconnect;
+    },
     reader,
     get revision() {
       return store.revision;

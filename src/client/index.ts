@@ -40,3 +40,4 @@ export type {
   PodStreams,
 } from './streams.ts';
 export type { RawWatchEvent, Transport, TransportRequest } from './transport.ts';
+export type { MeasuredUsage, UsageSource } from './usage.ts';

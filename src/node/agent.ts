@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { PlatformContext, PodStreams } from '../client/index.ts';
+import type { PlatformContext, PodStreams, UsageSource } from '../client/index.ts';
 import type { VolumeDrivers } from '../volumes/index.ts';
 import { type ChosenRuntime, chooseRuntime, type RuntimeChoice, type RuntimeName } from './detect.ts';
 import type { ImageSource } from './images.ts';
@@ -17,6 +17,7 @@ import { type Pod, services } from './pod.ts';
 import { createBackends } from './proxy/backends.ts';
 import type { Runtime } from './runtime.ts';
 import { startSimulatedRuntime } from './simulated.ts';
+import { createUsageSource } from './usage/source.ts';
 
 export interface NodeOptions {
   context: PlatformContext;
@@ -42,7 +43,7 @@ export interface NodeOptions {
 }
 
 /** The running node: what an API server asks of the agent, and how to stop it. */
-export interface NodeAgent extends PodStreams {
+export interface NodeAgent extends PodStreams, UsageSource {
   readonly name: string;
   readonly runtime: RuntimeName;
   /** Why this runtime was taken. */
@@ -145,6 +146,7 @@ async function startOn(
   );
   return {
     ...createPodStreams(kubelet, folders.logs),
+    ...createUsageSource(kubelet, runtime),
     name,
     runtime: runtime.name,
     appsUrl: ingress.url,

@@ -152,8 +152,8 @@ async function serveResource(edge: Edge, visit: Visit, response: ServerResponse,
     trail?.stage('ResponseStarted', 200);
     return serveLog(query, response, containerOf(pod, query), streams);
   }
-  const custom = edge.core.registry.find(info.group, info.version, info.resource)?.custom;
-  const negotiated = negotiate(request.headers.accept, custom === undefined);
+  const registration = edge.core.registry.find(info.group, info.version, info.resource);
+  const negotiated = negotiate(request.headers.accept, registration?.served.custom !== true);
   const include = includeObject(query);
   const warnings = new Set<string>();
   const bytes = await readBody(request);

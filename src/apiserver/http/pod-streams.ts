@@ -1,25 +1,36 @@
-import type { ContainerRef, PodStreams } from '../../client/index.ts';
+import type { ContainerRef, PodStreams, UsageSource } from '../../client/index.ts';
 import { badRequest, type KubeObject, notFound } from '../../machinery/index.ts';
 import type { RequestInfo } from '../contracts.ts';
 import type { Store } from '../store/store.ts';
 
 const PODS = { group: '', resource: 'pods' };
 
+/** What an agent of a node does for the API server; not all of them measure. */
+export type ConnectedNode = PodStreams | (PodStreams & UsageSource);
+
+const measures = (agent: ConnectedNode): agent is PodStreams & UsageSource => 'podUsage' in agent;
+
 /** The agents that run pods, by the name of their node. */
 export interface Nodes {
-  connect(name: string, streams: PodStreams): () => void;
+  connect(name: string, agent: ConnectedNode): () => void;
+  /** What measures a node; undefined for a node whose agent is not connected, or does not measure. */
+  usageOf(node: string): UsageSource | undefined;
   /** The agent that runs the pod a request names. Throws ApiError 404 or 400. */
   streamsFor(store: Store, info: RequestInfo): { pod: KubeObject; streams: PodStreams };
 }
 
 export function createNodes(): Nodes {
-  const nodes = new Map<string, PodStreams>();
+  const nodes = new Map<string, ConnectedNode>();
   return {
-    connect(name, streams) {
-      nodes.set(name, streams);
+    connect(name, agent) {
+      nodes.set(name, agent);
       return () => {
-        if (nodes.get(name) === streams) nodes.delete(name);
+        if (nodes.get(name) === agent) nodes.delete(name);
       };
+    },
+    usageOf(node) {
+      const agent = nodes.get(node);
+      return agent && measures(agent) ? agent : undefined;
     },
     streamsFor(store, { namespace, name }) {
       const pod = store.cache(PODS).entries.get(namespace, name)?.object;

@@ -1,22 +1,14 @@
 import { type KubeObject, notFound } from '../../machinery/index.ts';
-import { selects } from '../cache/selection.ts';
-import type { Core } from '../core.ts';
-import type { Registration } from '../registry/registration.ts';
 import { Entry } from '../store/entry.ts';
-import { selectionOf } from './query.ts';
-import type { ApiRequest, Outcome } from './request.ts';
+import type { Store } from '../store/store.ts';
+import type { Computed } from './computed.ts';
 
-/** Answers a GET or LIST of component statuses, which are not stored: they are how the health checks go right now. */
-export function componentStatuses(core: Core, registration: Registration, request: ApiRequest): Outcome {
-  const components = [statusOf('etcd-0', core.store.failure)];
-  if (request.info.verb === 'list') {
-    const selection = selectionOf(request, registration);
-    const entries = components.filter((entry) => selects(selection, entry));
-    return { kind: 'list', registration, page: { entries, revision: core.store.revision } };
-  }
-  const entry = components.find(({ name }) => name === request.info.name);
-  if (!entry) throw notFound({ ...registration.served, resource: 'componentstatus' }, request.info.name);
-  return { kind: 'entry', code: 200, registration, entry };
+/** Component statuses are not stored: they are how the health checks go right now. */
+export function componentStatuses(store: Store): Computed {
+  return {
+    entries: () => [statusOf('etcd-0', store.failure)],
+    missing: (_, name) => notFound({ group: '', resource: 'componentstatus' }, name),
+  };
 }
 
 function statusOf(name: string, failure: string | undefined): Entry {

@@ -1,7 +1,7 @@
 import { ApiError, groupResource, notFound } from '../../machinery/index.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
-import { componentStatuses } from './component-status.ts';
+import { answerComputed } from './computed.ts';
 import { create } from './create.ts';
 import { remove, removeCollection } from './delete.ts';
 import { evict } from './eviction.ts';
@@ -55,7 +55,8 @@ function onResource(core: Core, registration: Registration, request: ApiRequest)
     return answerVirtual(core, groupResource(served), registration, request);
   }
   if (!(served.verbs as readonly string[]).includes(verb)) throw methodNotAllowed();
-  if (served.kind === 'ComponentStatus' && served.group === '') return componentStatuses(core, registration, request);
+  const computed = core.computed.get(groupResource(served));
+  if (computed) return answerComputed(computed, registration, request, core.store.revision);
   switch (verb) {
     case 'get':
       return get(core, registration, request);
