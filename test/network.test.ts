@@ -1,9 +1,11 @@
 // Pods that find each other: names, Services of every kind, and what is refused.
 
 import { Resolver } from 'node:dns/promises';
+import { get } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chooseRuntime } from '../src/node/index.ts';
+import { serverCertificate } from './support/certificates.ts';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
 import { eventually } from './support/run.ts';
 import { root } from './support/tools.ts';
@@ -150,6 +152,49 @@ describe.runIf(runtime === 'linux')('in pods', () => {
     const node = await jsonpath(ns, 'node homeport', '.status.addresses[?(@.type=="InternalIP")].address');
     for (const address of [`127.0.0.1:${free}`, `127.0.0.1:${nodePort}`, `${node}:${nodePort}`])
       expect(await (await fetch(`http://${address}`)).text(), address).toMatch(/^db-[01] /);
+  });
+
+  test('an Ingress answers over TLS with the certificate of its Secret, on the port of HTTP', async () => {
+    const host = 'secure.example.org';
+    const pem = await serverCertificate(host);
+    const secret = { apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata: { name: 'cert' } };
+    const backend = { service: { name: 'web', port: { name: 'http' } } };
+    const ingress = {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'Ingress',
+      metadata: { name: 'secure' },
+      spec: {
+        ingressClassName: 'nginx',
+        tls: [{ hosts: [host], secretName: 'cert' }],
+        rules: [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend }] } }],
+      },
+    };
+    await apply(ns, ingress);
+    await eventually('an Event about the Secret', async () =>
+      (await kubectl(`-n ${ns} describe ingress secure`)).includes('CertificateNotUsable'),
+    );
+    await apply(ns, { ...secret, stringData: pem });
+    const answer = await eventually('an answer', async () => {
+      const port = new URL(homeport.status.apps).port;
+      const options = {
+        host: '127.0.0.1',
+        port,
+        servername: host,
+        headers: { host },
+        ca: pem['tls.crt'],
+        agent: false as const,
+      };
+      return new Promise<string | undefined>((resolve) => {
+        const read = async (response: AsyncIterable<Buffer>) => {
+          let text = '';
+          for await (const chunk of response) text += chunk;
+          resolve(text);
+        };
+        get(options, (response) => void read(response)).on('error', () => resolve(undefined));
+      });
+    });
+    expect(answer).toMatch(/^db-[01] /);
+    expect(await jsonpath(ns, 'ingress secure', '.status.loadBalancer.ingress[0].ip')).toBe('127.0.0.1');
   });
 
   test('what is not done is said in an Event', async () => {

@@ -4,6 +4,7 @@ import type { PlatformContext, PodStreams, UsageSource } from '../client/index.t
 import type { VolumeDrivers } from '../volumes/index.ts';
 import { type ChosenRuntime, chooseRuntime, type RuntimeChoice, type RuntimeName } from './detect.ts';
 import type { ImageSource } from './images.ts';
+import { watchProblems } from './ingress/problems.ts';
 import { startIngressServer } from './ingress/server.ts';
 import { writeIngressStatus } from './ingress/status.ts';
 import type { KubeletDeps } from './kubelet/deps.ts';
@@ -11,9 +12,10 @@ import { startKubelet } from './kubelet/kubelet.ts';
 import { createPodStreams } from './kubelet/streams.ts';
 import { type NetworkReservation, reserveNetwork } from './linux/network.ts';
 import { startLinuxRuntime } from './linux/runtime.ts';
+import { machineAddress } from './machine-address.ts';
 import { startNodeNetwork } from './node-network.ts';
 import { keepLease, machineCapacity, registerNode } from './node-object.ts';
-import { type Pod, services } from './pod.ts';
+import { type Pod, secrets, services } from './pod.ts';
 import { createBackends } from './proxy/backends.ts';
 import type { Runtime } from './runtime.ts';
 import { startSimulatedRuntime } from './simulated.ts';
@@ -107,10 +109,14 @@ async function startOn(
   const ingress = await startIngressServer({
     informers,
     backends,
+    readSecret: (namespace, name) => client.get(secrets, { name, namespace }),
     host: bindAddress,
     port: options.ingressPort ?? 0,
   });
-  stops.push(ingress.stop);
+  stops.push(
+    ingress.stop,
+    watchProblems({ informers, backends, certificates: ingress.certificates, recorder: context.recorder('ingress') }),
+  );
   const { bridge } = foundation;
   const network =
     bridge === undefined
@@ -142,7 +148,7 @@ async function startOn(
   stops.push(kubelet.stop);
   stops.push(
     keepLease(client, name, (error) => log.warn({ error: error.message }, "renewing the node's lease")),
-    writeIngressStatus(client, informers, bindAddress, log),
+    writeIngressStatus(client, informers, machineAddress(bindAddress), log),
   );
   return {
     ...createPodStreams(kubelet, folders.logs),

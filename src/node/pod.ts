@@ -39,6 +39,14 @@ export const ingresses: Resource = {
   namespaced: true,
 };
 
+export const ingressClasses: Resource = {
+  group: 'networking.k8s.io',
+  version: 'v1',
+  resource: 'ingressclasses',
+  kind: 'IngressClass',
+  namespaced: false,
+};
+
 /** The parts of core/v1 Pod (v1.34) that the node acts on. Fields that it only checks for presence are `unknown`. */
 export type Pod = KubeObject<PodSpec, PodStatus>;
 

@@ -32,3 +32,18 @@ export async function writeForeignCertificates(folder: string): Promise<void> {
   writeFileSync(join(folder, 'ada.crt'), ada.toString('pem'));
   writeFileSync(join(folder, 'ada.key'), x509.PemConverter.encode(key, 'PRIVATE KEY'));
 }
+
+/** A certificate for a host that nobody has signed but itself, and its key, as a Secret of type kubernetes.io/tls has them. */
+export async function serverCertificate(host: string): Promise<{ 'tls.crt': string; 'tls.key': string }> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
+    name: `CN=${host}`,
+    notAfter: new Date(Date.now() + 3_600_000),
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [new x509.SubjectAlternativeNameExtension([{ type: 'dns', value: host }])],
+  });
+  const key = x509.PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey), 'PRIVATE KEY');
+  return { 'tls.crt': certificate.toString('pem'), 'tls.key': key };
+}

@@ -34,7 +34,13 @@ beforeEach(async () => {
     endpoints: [{ addresses: ['127.0.0.1'] }],
     ports: [{ port: (server.address() as AddressInfo).port }],
   });
-  ingress = await startIngressServer({ informers, backends: createBackends(informers), host: '127.0.0.1', port: 0 });
+  ingress = await startIngressServer({
+    informers,
+    backends: createBackends(informers),
+    readSecret: () => Promise.reject(new Error('there are no Secrets')),
+    host: '127.0.0.1',
+    port: 0,
+  });
 });
 afterEach(async () => {
   await ingress.stop();

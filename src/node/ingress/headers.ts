@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { TLSSocket } from 'node:tls';
 
 /** Headers that are about one connection, not about the message (RFC 9110, 7.6.1). */
 const hopByHop = new Set([
@@ -51,7 +52,7 @@ export function requestHeaders(request: IncomingMessage): string[] {
     'X-Real-IP',
     client,
     'X-Forwarded-Proto',
-    'http',
+    request.socket instanceof TLSSocket ? 'https' : 'http',
     'X-Forwarded-Host',
     request.headers.host ?? '',
     'X-Forwarded-Port',

@@ -11,19 +11,23 @@ export interface Route {
 export interface RouteTable {
   /** Host names that have rules, sorted; '*' when some rule takes any host. */
   readonly hosts: readonly string[];
+  /** 'NAMESPACE/NAME' of the Secret with the certificate of a host; '*' is for hosts that no Ingress names. */
+  readonly secrets: ReadonlyMap<string, string>;
   /** The route for a host name (lower case, no port) and a path (as sent, without query). */
   find(host: string, path: string): Route | undefined;
   /** The same among the rules of one Ingress, whatever their hosts. */
   findIn(ingress: string, path: string): Route | undefined;
 }
 
-interface Backend {
+export interface IngressBackend {
   service?: { name: string; port?: { number?: number; name?: string } };
 }
 
-interface IngressSpec {
-  defaultBackend?: Backend;
-  rules?: { host?: string; http?: { paths?: { path?: string; pathType?: string; backend: Backend }[] } }[];
+/** The parts of networking.k8s.io/v1 Ingress that are acted on. */
+export interface IngressSpec {
+  defaultBackend?: IngressBackend;
+  tls?: { hosts?: string[]; secretName?: string }[];
+  rules?: { host?: string; http?: { paths?: { path?: string; pathType?: string; backend: IngressBackend }[] } }[];
 }
 
 interface PathRule {
@@ -41,7 +45,8 @@ export function buildRoutes(ingresses: readonly KubeObject[]): RouteTable {
   const hosts = new Map<string, PathRule[]>();
   const byName = new Map<string, PathRule[]>();
   const defaults: Route[] = [];
-  for (const ingress of ingresses.toSorted(olderFirst)) {
+  const ordered = ingresses.toSorted(olderFirst);
+  for (const ingress of ordered) {
     const spec = (ingress.spec ?? {}) as IngressSpec;
     const namespace = ingress.metadata.namespace ?? '';
     const fallback = routeOf(namespace, spec.defaultBackend);
@@ -60,6 +65,7 @@ export function buildRoutes(ingresses: readonly KubeObject[]): RouteTable {
   for (const rules of [...hosts.values(), ...byName.values()]) rules.sort(mostSpecificFirst);
   return {
     hosts: [...hosts.keys()].sort(),
+    secrets: secretsOf(ordered),
     find(host, path) {
       for (const candidate of [host, wildcardOf(host), '*']) {
         const route = match(hosts.get(candidate), path);
@@ -69,6 +75,18 @@ export function buildRoutes(ingresses: readonly KubeObject[]): RouteTable {
     },
     findIn: (ingress, path) => match(byName.get(ingress), path),
   };
+}
+
+function secretsOf(ingresses: readonly KubeObject[]): Map<string, string> {
+  const secrets = new Map<string, string>();
+  for (const { metadata, spec } of ingresses) {
+    for (const { hosts = [], secretName } of (spec as IngressSpec | undefined)?.tls ?? []) {
+      const names = hosts.length > 0 ? hosts.map((host) => host.toLowerCase()) : ['*'];
+      for (const host of names)
+        if (secretName && !secrets.has(host)) secrets.set(host, `${metadata.namespace}/${secretName}`);
+    }
+  }
+  return secrets;
 }
 
 function olderFirst(a: KubeObject, b: KubeObject): number {
@@ -84,7 +102,7 @@ function pathRules(namespace: string, rule: NonNullable<IngressSpec['rules']>[nu
   });
 }
 
-function routeOf(namespace: string, backend: Backend | undefined): Route | undefined {
+function routeOf(namespace: string, backend: IngressBackend | undefined): Route | undefined {
   return backend?.service && { namespace, service: backend.service.name, port: backend.service.port };
 }
 

@@ -14,7 +14,13 @@ const backends: Server[] = [];
 
 beforeEach(async () => {
   informers = fakeInformers();
-  ingress = await startIngressServer({ informers, backends: createBackends(informers), host: '127.0.0.1', port: 0 });
+  ingress = await startIngressServer({
+    informers,
+    backends: createBackends(informers),
+    readSecret: () => Promise.reject(new Error('there are no Secrets')),
+    host: '127.0.0.1',
+    port: 0,
+  });
 });
 afterEach(async () => {
   await ingress.stop();
