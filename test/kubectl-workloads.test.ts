@@ -70,6 +70,8 @@ const stateful: Typed[] = [
   ['get pods -o name', '=pod/web-0\n'],
 ];
 
+const daemon: Typed[] = [...revised('DaemonSet', {}), ['get daemonset web', /^web +1 +1 +1 +1 +1 +<none> /m]];
+
 const altered: Typed[] = [
   ['create deployment web --image=nginx', ''],
   ['scale deployment web --replicas=3 --current-replicas=1', '=deployment.apps/web scaled\n'],
@@ -127,6 +129,8 @@ describe.each(['kubectl', 'kubectl-1.30'] as const)('%s', (program) => {
   test('rolls out, back and again', () => typed('rolled-out', rolledOut));
 
   test('rolls stateful sets out, back and again', () => typed('stateful', stateful));
+
+  test('rolls daemon sets out, back and again', () => typed('daemon', daemon));
 
   test('scales, autoscales, exposes and sets', () => typed('altered', altered));
 

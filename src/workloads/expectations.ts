@@ -6,6 +6,8 @@ export interface Expectations {
   expectCreations(key: string, count: number): void;
   /** The pods are named by uid, so that seeing one twice counts once. */
   expectDeletions(key: string, uids: readonly string[]): void;
+  /** Both at once: what is expected of a key takes the place of what was before. */
+  expectChanges(key: string, creations: number, deletions: readonly string[]): void;
   creationObserved(key: string, count?: number): void;
   deletionObserved(key: string, uid: string): void;
   /** True if nothing is outstanding, or what is has been for so long that it must have been missed. */
@@ -30,13 +32,14 @@ export function createExpectations(now: () => number = () => performance.now()):
     if (entry.creations <= 0 && entry.deletions.size === 0) outstanding.delete(key);
   }
 
+  function expectChanges(key: string, creations: number, deletions: readonly string[]): void {
+    outstanding.set(key, { creations, deletions: new Set(deletions), since: now() });
+  }
+
   return {
-    expectCreations(key, count) {
-      outstanding.set(key, { creations: count, deletions: new Set(), since: now() });
-    },
-    expectDeletions(key, uids) {
-      outstanding.set(key, { creations: 0, deletions: new Set(uids), since: now() });
-    },
+    expectCreations: (key, count) => expectChanges(key, count, []),
+    expectDeletions: (key, uids) => expectChanges(key, 0, uids),
+    expectChanges,
     creationObserved(key, count = 1) {
       const entry = outstanding.get(key);
       if (!entry) return;

@@ -26,6 +26,7 @@ export const serviceAccounts = resource('', 'v1', 'serviceaccounts', 'ServiceAcc
 export const services = resource('', 'v1', 'services', 'Service');
 export const controllerRevisions = resource('apps', 'v1', 'controllerrevisions', 'ControllerRevision');
 export const jobs = resource('batch', 'v1', 'jobs', 'Job');
+export const daemonSets = resource('apps', 'v1', 'daemonsets', 'DaemonSet');
 export const deployments = resource('apps', 'v1', 'deployments', 'Deployment');
 export const podDisruptionBudgets = resource('policy', 'v1', 'poddisruptionbudgets', 'PodDisruptionBudget');
 export const statefulSets = resource('apps', 'v1', 'statefulsets', 'StatefulSet');

@@ -9,7 +9,6 @@ export interface UnhandledKind {
  * the controller of one takes its line away.
  */
 export const unhandledKinds: readonly UnhandledKind[] = [
-  { group: 'apps', kind: 'DaemonSet' },
   { group: 'autoscaling', kind: 'HorizontalPodAutoscaler' },
   { group: 'batch', kind: 'CronJob' },
   { group: 'policy', kind: 'PodDisruptionBudget' },

@@ -2,6 +2,7 @@ import type { CertificateSigner, Controller, PlatformContext } from '../client/i
 import type { VolumeDrivers } from '../volumes/index.ts';
 import { certificateApprovingController, certificateSigningController } from './certificates/controllers.ts';
 import { clusterRoleAggregation } from './cluster-role-aggregation.ts';
+import { daemonSetController } from './daemonset/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { apiServerEndpointsController } from './endpoints/api-server.ts';
 import { endpointsController } from './endpoints/controller.ts';
@@ -41,6 +42,7 @@ export function workloadControllers(platform: PlatformContext, options: Workload
     deploymentController(context),
     replicaSetController(context),
     statefulSetController(context),
+    daemonSetController(context),
     replicationController(context),
     jobController(context),
     jobOrphanController(context),

@@ -5,12 +5,13 @@ import {
   type PlatformContext,
   type ReconcileResult,
 } from '../../client/index.ts';
-import { controllerOf, type KubeObject, keyOf, objectKey } from '../../machinery/index.ts';
+import { controllerOf, type KubeObject, objectKey } from '../../machinery/index.ts';
 import { addOrphanIndex, claimChildren } from '../claim.ts';
+import { ownerKeys } from '../owner-keys.ts';
 import { isFinished } from '../pods.ts';
 import { deployments, pods, replicaSets } from '../resources.ts';
 import { selectorOf } from '../selectors.ts';
-import type { Deployment, Pod, ReplicaSet } from '../types.ts';
+import type { Deployment, DeploymentSpec, Pod, ReplicaSet } from '../types.ts';
 import { advance, type OldPods } from './rollout.ts';
 import type { Rollout } from './status.ts';
 import { strategyOf } from './strategy.ts';
@@ -42,12 +43,17 @@ export function deploymentController(context: PlatformContext): Controller {
     return advance(writer, rolloutOf(deployment, sets), oldPods);
   }
 
+  const deploymentsOf = ownerKeys({
+    informer: deploymentInformer,
+    selects: ({ spec }, { metadata }) => selectorOf((spec as DeploymentSpec).selector).matches(metadata.labels),
+  });
+
   return createController({
     name: 'deployment-controller',
     context,
     sources: [
       { resource: deployments },
-      { resource: replicaSets, keys: (set, { old }) => deploymentsOf(deploymentInformer, set, old) },
+      { resource: replicaSets, keys: deploymentsOf },
       { resource: pods, keys: (pod, change) => recreatedBy(deploymentInformer, setInformer, pod, change.deleted) },
     ],
     reconcile,
@@ -66,17 +72,6 @@ function rolloutOf(deployment: Deployment, sets: readonly ReplicaSet[]): Rollout
     conditions: deployment.status?.conditions ?? [],
     collisionCount: deployment.status?.collisionCount,
   };
-}
-
-/** The deployments that a ReplicaSet concerns: its owner, the one before, or for an orphan those that select it. */
-function deploymentsOf(informer: Informer, set: KubeObject, old: KubeObject | undefined): string[] {
-  const owners = [controllerOf(set), old && controllerOf(old)].filter((owner) => owner?.kind === 'Deployment');
-  const keys = owners.map((owner) => objectKey(owner?.name ?? '', set.metadata.namespace));
-  if (controllerOf(set)) return keys;
-  const selecting = (informer.list(set.metadata.namespace) as Deployment[]).filter(
-    ({ spec }) => spec && selectorOf(spec.selector).matches(set.metadata.labels),
-  );
-  return [...keys, ...selecting.map(keyOf)];
 }
 
 /** A deployment with the strategy Recreate waits until the old pods have gone: the last of them wakes it. */

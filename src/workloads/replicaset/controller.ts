@@ -1,21 +1,16 @@
 import { type Controller, createController, type PlatformContext, type ReconcileResult } from '../../client/index.ts';
-import {
-  controllerOf,
-  type KubeObject,
-  keyOf,
-  type LabelSelector,
-  objectKey,
-  type Resource,
-} from '../../machinery/index.ts';
+import { controllerOf, type LabelSelector, type Resource } from '../../machinery/index.ts';
 import { addOrphanIndex, claimChildren } from '../claim.ts';
 import { createExpectations } from '../expectations.ts';
+import { ownerKeys } from '../owner-keys.ts';
 import { isActive, nextAvailability } from '../pods.ts';
 import { ignoringAbsence } from '../refusals.ts';
 import { pods, replicaSets, replicationControllers } from '../resources.ts';
+import { isSameStatus } from '../same-status.ts';
 import { labelsSelectorOf, selectorOf } from '../selectors.ts';
 import type { Pod, ReplicaSet, ReplicaSetSpec } from '../types.ts';
 import { type Scaler, scalePods } from './scale.ts';
-import { isSameStatus, replicaSetStatus } from './status.ts';
+import { replicaSetStatus } from './status.ts';
 
 /** What differs between the kinds that keep a number of pods. */
 interface ReplicaKind {
@@ -82,29 +77,11 @@ function replicaController(context: PlatformContext, of: ReplicaKind): Controlle
     return nextAvailability(active, set.spec.minReadySeconds ?? 0, now);
   }
 
-  /** The ReplicaSets that a pod concerns; what it tells about our own writes is noted on the way. */
-  function setsOf(pod: KubeObject, change: { deleted: boolean; old?: KubeObject }): string[] {
-    const owner = controllerOf(pod);
-    const previous = change.old && controllerOf(change.old);
-    const keys: string[] = [];
-    if (owner?.kind === of.resource.kind) {
-      const key = objectKey(owner.name, pod.metadata.namespace);
-      if (!change.deleted && !change.old) expectations.creationObserved(key);
-      if (change.deleted || pod.metadata.deletionTimestamp) expectations.deletionObserved(key, pod.metadata.uid ?? '');
-      keys.push(key);
-    }
-    if (previous?.kind === of.resource.kind && previous.uid !== owner?.uid) {
-      keys.push(objectKey(previous.name, pod.metadata.namespace));
-    }
-    if (!owner && !change.deleted) keys.push(...setsSelecting(pod));
-    return keys;
-  }
-
-  function setsSelecting(orphan: KubeObject): string[] {
-    return (setInformer.list(orphan.metadata.namespace) as ReplicaSet[])
-      .filter(({ spec }) => spec && of.selectorOf(spec).matches(orphan.metadata.labels))
-      .map(keyOf);
-  }
+  const setsOf = ownerKeys({
+    informer: setInformer,
+    selects: ({ spec }, { metadata }) => of.selectorOf(spec as ReplicaSetSpec).matches(metadata.labels),
+    expectations,
+  });
 
   return createController({
     name: of.name,

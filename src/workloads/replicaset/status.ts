@@ -1,4 +1,4 @@
-import { type Condition, equalJson, timestamp } from '../../machinery/index.ts';
+import { type Condition, timestamp } from '../../machinery/index.ts';
 import { availableIn, isReady } from '../pods.ts';
 import type { Pod, ReplicaSet, ReplicaSetStatus } from '../types.ts';
 
@@ -24,16 +24,6 @@ export function replicaSetStatus(
     observedGeneration: set.metadata.generation,
     conditions: conditions.length > 0 ? conditions : undefined,
   };
-}
-
-export function isSameStatus(a: ReplicaSetStatus | undefined, b: ReplicaSetStatus): boolean {
-  return a !== undefined && equalJson(withoutZeros(a), withoutZeros(b));
-}
-
-/** Servers may keep a count of zero that another leaves out. */
-function withoutZeros(status: ReplicaSetStatus): Partial<ReplicaSetStatus> {
-  const fields = Object.entries(status).filter(([, value]) => value !== 0 && value !== undefined);
-  return Object.fromEntries(fields);
 }
 
 /** A failure is reported once: a repeat does not change the condition that is there. */

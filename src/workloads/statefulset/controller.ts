@@ -1,20 +1,22 @@
 import { type Controller, createController, type PlatformContext, type ReconcileResult } from '../../client/index.ts';
-import { controllerOf, type KubeObject, keyOf, objectKey } from '../../machinery/index.ts';
+import { type KubeObject, objectKey } from '../../machinery/index.ts';
 import { addOrphanIndex, claimChildren } from '../claim.ts';
 import { forgetRevisions, type History, historyOf } from '../history/history.ts';
 import { type ControllerRevision, templateOf } from '../history/revision.ts';
+import { ownerKeys } from '../owner-keys.ts';
 import { nextAvailability } from '../pods.ts';
 import { ignoringAbsence } from '../refusals.ts';
 import { controllerRevisions, persistentVolumeClaims, pods, statefulSets } from '../resources.ts';
+import { isSameStatus } from '../same-status.ts';
 import { selectorOf } from '../selectors.ts';
 import type { Pod } from '../types.ts';
 import { ordinalOf, revisionOf, setNameOf } from './identity.ts';
 import { type Members, membersOf, versionOf } from './members.ts';
 import { rollMembers } from './rollout.ts';
 import { scaleMembers } from './scale.ts';
-import { isSameStatus, statefulSetStatus } from './status.ts';
+import { statefulSetStatus } from './status.ts';
 import type { Storage } from './storage.ts';
-import type { StatefulSet } from './types.ts';
+import type { StatefulSet, StatefulSetSpec } from './types.ts';
 
 const hashLabel = 'controller.kubernetes.io/hash';
 
@@ -77,18 +79,10 @@ export function statefulSetController(context: PlatformContext): Controller {
     }
   }
 
-  /** The sets that a pod or a revision concerns: its owner, the one before, or for an orphan those that select it. */
-  function setsOf(child: KubeObject, { deleted, old }: { deleted: boolean; old?: KubeObject }): string[] {
-    const { namespace, labels } = child.metadata;
-    const owner = controllerOf(child);
-    const owners = [owner, old && controllerOf(old)].filter((each) => each?.kind === 'StatefulSet');
-    const keys = owners.map((each) => objectKey(each?.name ?? '', namespace));
-    if (owner || deleted) return keys;
-    const selecting = (setInformer.list(namespace) as StatefulSet[]).filter(
-      ({ spec }) => spec && selectorOf(spec.selector).matches(labels),
-    );
-    return [...keys, ...selecting.map(keyOf)];
-  }
+  const setsOf = ownerKeys({
+    informer: setInformer,
+    selects: ({ spec }, { metadata }) => selectorOf((spec as StatefulSetSpec).selector).matches(metadata.labels),
+  });
 
   return createController({
     name: 'statefulset-controller',

@@ -1,4 +1,3 @@
-import { equalJson } from '../../machinery/index.ts';
 import { availableIn } from '../pods.ts';
 import type { Pod } from '../types.ts';
 import { revisionOf } from './identity.ts';
@@ -40,13 +39,4 @@ function isComplete({ spec }: StatefulSet, { updatedReplicas, readyReplicas, rep
   const wanted = spec?.replicas ?? 1;
   const rolling = spec?.updateStrategy?.type !== 'OnDelete';
   return rolling && updatedReplicas === wanted && readyReplicas === wanted && replicas === wanted;
-}
-
-export function isSameStatus(a: StatefulSetStatus | undefined, b: StatefulSetStatus): boolean {
-  return a !== undefined && equalJson(withoutZeros(a), withoutZeros(b));
-}
-
-/** Most counts of zero are left out where the status is kept. */
-function withoutZeros(status: StatefulSetStatus): Partial<StatefulSetStatus> {
-  return Object.fromEntries(Object.entries(status).filter(([, value]) => value !== 0 && value !== undefined));
 }
