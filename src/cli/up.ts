@@ -7,7 +7,7 @@ import { resourceOf } from '../machinery/index.ts';
 import { chooseRuntime, type NodeAgent, type RuntimeChoice, reserveNetwork, startNode } from '../node/index.ts';
 import { createPuller, openImageStore } from '../registry/index.ts';
 import { createDrivers, createFolderDriver } from '../volumes/index.ts';
-import { installStandardClass, unhandledKinds, workloadControllers } from '../workloads/index.ts';
+import { installSnapshots, installStandardClass, unhandledKinds, workloadControllers } from '../workloads/index.ts';
 import type { Configuration } from './configuration.ts';
 
 /** The capabilities that run. Adding one is adding its folder and its line here. */
@@ -67,7 +67,8 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
     insist('--apps-port', configuration.appsPort, Number(new URL(node.appsUrl).port));
     api.connectNode(node.name, node);
 
-    await Promise.all([installKinds(context.client), installStandardClass(context.client)]);
+    const { client } = context;
+    await Promise.all([installKinds(client), installStandardClass(client), installSnapshots(client)]);
     const controllers = [
       ...workloadControllers(context, {
         ...{ caPem: api.caPem, signer: api.signer, apiAddress: network?.gateway, apiPort: api.port },

@@ -103,6 +103,8 @@ export interface VolumeDriver {
     parameters: Secrets;
     secrets: Secrets;
   }): Promise<CreatedSnapshot>;
+  /** One that was made without us. */
+  findSnapshot(handle: string): Promise<CreatedSnapshot>;
   deleteSnapshot(handle: string, secrets: Secrets): Promise<void>;
   /** @returns what the node needs to know to use it. */
   attach(volume: AttachedVolume): Promise<Readonly<Record<string, string>>>;

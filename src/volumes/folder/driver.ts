@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type NewVolume, type VolumeDriver, VolumeError } from '../driver.ts';
+import { type CreatedSnapshot, type NewVolume, type VolumeDriver, VolumeError } from '../driver.ts';
 import { copyTree } from './copy-tree.ts';
 
 /** The name of the built-in driver: the provisioner of the class `standard`. */
@@ -57,8 +57,9 @@ export function createFolderDriver(dir: string): VolumeDriver {
     async createSnapshot({ name, volume }) {
       const { size } = await volumes.note(volume);
       const note = await snapshots.make(name, size, volumes.data(volume));
-      return { handle: name, size: note.size, createdAt: new Date(note.createdAt), ready: true };
+      return snapshotOf(name, note);
     },
+    findSnapshot: async (handle) => snapshotOf(handle, await snapshots.note(handle)),
     deleteSnapshot: snapshots.remove,
     attach: async () => ({}),
     detach: async () => undefined,
@@ -71,6 +72,10 @@ export function createFolderDriver(dir: string): VolumeDriver {
     expandOnNode: async () => undefined,
   };
 }
+
+const snapshotOf = (handle: string, { createdAt, size }: Note): CreatedSnapshot => ({
+  ...{ handle, size, createdAt: new Date(createdAt), ready: true },
+});
 
 /** Folders that are there whole or not at all, each with a note. */
 interface Shelf {

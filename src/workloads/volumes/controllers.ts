@@ -1,9 +1,12 @@
 import type { Controller, PlatformContext } from '../../client/index.ts';
 import type { VolumeDrivers } from '../../volumes/index.ts';
+import { snapshotController } from '../snapshots/controller.ts';
+import { snapshotter } from '../snapshots/snapshotter.ts';
 import { persistentVolumeBinder } from './binder.ts';
 import { ephemeralVolumeController } from './ephemeral.ts';
 import { addVolumeIndexes } from './indexes.ts';
 import { volumeProvisioner } from './provisioner.ts';
+import { volumeResizer } from './resizer.ts';
 import { storageProtection } from './storage-protection.ts';
 
 /**
@@ -15,7 +18,14 @@ export function volumeControllers(context: PlatformContext, drivers?: VolumeDriv
   return [
     persistentVolumeBinder(context),
     ephemeralVolumeController(context),
+    volumeResizer(context, drivers),
     ...storageProtection(context),
-    ...(drivers ? [volumeProvisioner(context, drivers)] : []),
+    ...(drivers ? ofDrivers(context, drivers) : []),
   ];
 }
+
+const ofDrivers = (context: PlatformContext, drivers: VolumeDrivers): Controller[] => [
+  volumeProvisioner(context, drivers),
+  snapshotController(context),
+  snapshotter(context, drivers),
+];

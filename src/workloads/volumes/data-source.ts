@@ -2,8 +2,9 @@ import type { Client } from '../../client/index.ts';
 import { quantityToNumber } from '../../machinery/index.ts';
 import { type NewVolume, type VolumeDriver, VolumeError } from '../../volumes/index.ts';
 import { persistentVolumeClaims, persistentVolumes } from '../resources.ts';
+import { type Content, type Snapshot, volumeSnapshotContents, volumeSnapshots } from '../snapshots/kinds.ts';
 import { sizeOf } from './match.ts';
-import type { Claim, DataSource, Volume } from './types.ts';
+import { type Claim, type DataSource, modeOf, type Volume } from './types.ts';
 
 /**
  * What a claim's volume begins as a copy of.
@@ -21,6 +22,8 @@ export async function sourceOf(
   if (wanted.namespace && wanted.namespace !== claim.metadata.namespace)
     throw refused('InvalidArgument', 'a data source in another namespace is not supported');
   if (!wanted.apiGroup && wanted.kind === 'PersistentVolumeClaim') return cloneOf(client, claim, driver, size, wanted);
+  if (wanted.apiGroup === volumeSnapshots.group && wanted.kind === volumeSnapshots.kind)
+    return restoreOf(client, claim, driver, size, wanted);
   throw refused(
     'InvalidArgument',
     `data source (${wanted.kind}) is not handled by the provisioner, assuming an external populator will provision it`,
@@ -56,6 +59,47 @@ async function cloneOf(
     throw refused('OutOfRange', `${about} ${why}`);
   }
   return { volume: volume.spec.csi.volumeHandle };
+}
+
+async function restoreOf(
+  client: Client,
+  claim: Claim,
+  driver: VolumeDriver,
+  size: number,
+  { name }: DataSource,
+): Promise<NewVolume['source']> {
+  const { namespace = '' } = claim.metadata;
+  const about = `error getting handle for DataSource Type VolumeSnapshot by Name ${name}:`;
+  const snapshot = await client.find<Snapshot>(volumeSnapshots, { namespace, name });
+  if (!snapshot) {
+    const why = `volumesnapshots.snapshot.storage.k8s.io "${name}" not found`;
+    throw refused('NotFound', `${about} error getting snapshot ${name} from api server: ${why}`);
+  }
+  if (snapshot.metadata.deletionTimestamp)
+    throw refused('FailedPrecondition', `${about} snapshot ${name} is currently being deleted`);
+  const contentName = snapshot.status?.boundVolumeSnapshotContentName;
+  if (!contentName) throw refused('FailedPrecondition', `${about} snapshot ${name} not bound`);
+  const content = await client.find<Content>(volumeSnapshotContents, { name: contentName });
+  if (!content || content.spec?.volumeSnapshotRef.uid !== snapshot.metadata.uid)
+    throw refused('FailedPrecondition', `${about} snapshotContent ${contentName} is bound to a different snapshot`);
+  if (content.spec?.driver !== driver.name) {
+    const why = `snapshotContent ${contentName} is not of driver ${driver.name}`;
+    throw refused('InvalidArgument', `${about} ${why}`);
+  }
+  const handle = content.status?.snapshotHandle;
+  if (!snapshot.status?.readyToUse || handle === undefined)
+    throw refused('FailedPrecondition', `${about} snapshot ${name} is not Ready`);
+  const least = content.status?.restoreSize ?? 0;
+  if (size < least) {
+    const why = `requested volume size ${size} is less than the size ${least} for the source snapshot ${name}`;
+    throw refused('OutOfRange', `${about} ${why}`);
+  }
+  const { sourceVolumeMode = 'Filesystem' } = content.spec;
+  if (modeOf(claim) !== sourceVolumeMode) {
+    const why = `requested volume ${claim.metadata.name} modifies the mode of the source volume but does not have permission to do so`;
+    throw refused('InvalidArgument', `${about} ${why}`);
+  }
+  return { snapshot: handle };
 }
 
 const refused = (code: string, message: string): VolumeError => new VolumeError(code, message);

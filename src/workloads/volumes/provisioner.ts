@@ -8,6 +8,7 @@ import { deletionSecret, provisionedVolume, provisionerFinalizer, requestFor } f
 import { patiently } from './retry.ts';
 import { readSecret } from './secrets.ts';
 import { annotationOf, annotations, type Claim, classOfClaim, type StorageClass, type Volume } from './types.ts';
+import { withDrivers } from './with-drivers.ts';
 import { annotated } from './writes.ts';
 
 /**
@@ -71,21 +72,10 @@ export function volumeProvisioner(context: PlatformContext, drivers: VolumeDrive
     ],
     reconcile: patiently(reconcile),
   });
-  let forget: () => void = () => undefined;
-  return {
-    ...controller,
-    start() {
-      forget = drivers.onChange((name) => {
-        for (const claim of claims.byIndex(claimsOfDriver, name)) controller.enqueue(`claim ${keyOf(claim)}`);
-        for (const volume of volumes.byIndex(volumesOfDriver, name)) controller.enqueue(`volume ${keyOf(volume)}`);
-      });
-      controller.start();
-    },
-    async stop() {
-      forget();
-      await controller.stop();
-    },
-  };
+  return withDrivers(controller, drivers, (name) => [
+    ...claims.byIndex(claimsOfDriver, name).map((claim) => `claim ${keyOf(claim)}`),
+    ...volumes.byIndex(volumesOfDriver, name).map((volume) => `volume ${keyOf(volume)}`),
+  ]);
 }
 
 export function provisionerOf(claim: Claim): string | undefined {
