@@ -106,9 +106,10 @@ export function snapshotController(context: PlatformContext): Controller {
       const why = `VolumeSnapshotContent [${name}] is bound to a different snapshot`;
       throw new SnapshotObstacle('SnapshotContentMisbound', why);
     }
-    if (content.spec.volumeSnapshotRef.uid) return content;
+    const guarded = await setFinalizers(client, volumeSnapshotContents, content, { add: [finalizers.content] });
+    if (content.spec.volumeSnapshotRef.uid) return guarded;
     const volumeSnapshotRef = { ...content.spec.volumeSnapshotRef, uid: snapshot.metadata.uid ?? '' };
-    const bound = { ...content, spec: { ...content.spec, volumeSnapshotRef } };
+    const bound = { ...guarded, spec: { ...content.spec, volumeSnapshotRef } };
     return client.update<Content>(volumeSnapshotContents, bound);
   }
 
