@@ -31,6 +31,7 @@ export { createHttpTransport, type HttpTransport, type HttpTransportConfig } fro
 export type { Informer, InformerHandler, Informers } from './informer.ts';
 export { createInformers } from './informers.ts';
 export { type Kubeconfig, loadKubeconfig } from './kubeconfig.ts';
+export { type Demand, onDemand } from './on-demand.ts';
 export { createPlatformContext } from './platform-context.ts';
 export type { EventRecorder } from './recorder.ts';
 export type {

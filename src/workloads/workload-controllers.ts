@@ -1,22 +1,26 @@
-import type { CertificateSigner, Controller, PlatformContext } from '../client/index.ts';
+import {
+  type CertificateSigner,
+  type Controller,
+  type Demand,
+  onDemand,
+  type PlatformContext,
+} from '../client/index.ts';
 import type { VolumeDrivers } from '../volumes/index.ts';
-import { certificateApprovingController, certificateSigningController } from './certificates/controllers.ts';
 import { clusterRoleAggregation } from './cluster-role-aggregation.ts';
-import { daemonSetController } from './daemonset/controller.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { apiServerEndpointsController } from './endpoints/api-server.ts';
 import { endpointsController } from './endpoints/controller.ts';
 import { withFieldManager } from './field-manager.ts';
 import { garbageCollector } from './gc/controller.ts';
-import { jobController, jobOrphanController } from './job/controller.ts';
-import { ttlAfterFinishedController } from './job/ttl-after-finished.ts';
+import { isTracked } from './job/pods.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { replicaSetController, replicationController } from './replicaset/controller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
+import { certificateSigningRequests, daemonSets, jobs, pods, statefulSets } from './resources.ts';
 import { scheduler } from './scheduler/controller.ts';
 import { serviceAccountTokenController } from './service-account-tokens.ts';
 import { rootCaPublisher, serviceAccountController } from './service-accounts.ts';
-import { statefulSetController } from './statefulset/controller.ts';
+import type { Pod } from './types.ts';
 import { volumeControllers } from './volumes/controllers.ts';
 
 export interface WorkloadOptions {
@@ -41,12 +45,7 @@ export function workloadControllers(platform: PlatformContext, options: Workload
   const controllers = [
     deploymentController(context),
     replicaSetController(context),
-    statefulSetController(context),
-    daemonSetController(context),
     replicationController(context),
-    jobController(context),
-    jobOrphanController(context),
-    ttlAfterFinishedController(context),
     endpointsController(context),
     garbageCollector(context),
     namespaceController(context),
@@ -57,11 +56,40 @@ export function workloadControllers(platform: PlatformContext, options: Workload
     scheduler(context),
   ];
   if (caPem) controllers.push(rootCaPublisher(context, caPem), serviceAccountTokenController(context, caPem));
-  if (signer) {
-    controllers.push(certificateSigningController(context, signer), certificateApprovingController(context, signer));
-  }
   if (apiAddress && apiPort) {
     controllers.push(apiServerEndpointsController(context, { address: apiAddress, port: apiPort }));
   }
-  return controllers;
+  return [...controllers, ...controllersOnDemand(context, signer)];
+}
+
+/** Those of kinds that many never use. They come last: the informers that others need anyway are there then. */
+function controllersOnDemand(context: PlatformContext, signer: CertificateSigner | undefined): Controller[] {
+  const on = (name: string, demand: Demand, load: () => Promise<Controller>): Controller =>
+    onDemand({ name, context, demands: [demand], load });
+  const requests = { resource: certificateSigningRequests };
+  return [
+    on('statefulset-controller', { resource: statefulSets }, async () =>
+      (await import('./statefulset/controller.ts')).statefulSetController(context),
+    ),
+    on('daemonset-controller', { resource: daemonSets }, async () =>
+      (await import('./daemonset/controller.ts')).daemonSetController(context),
+    ),
+    on('job-controller', { resource: jobs }, async () => (await import('./job/controller.ts')).jobController(context)),
+    on('job-orphan-controller', { resource: pods, when: (pod) => isTracked(pod as Pod) }, async () =>
+      (await import('./job/controller.ts')).jobOrphanController(context),
+    ),
+    on('ttl-after-finished-controller', { resource: jobs }, async () =>
+      (await import('./job/ttl-after-finished.ts')).ttlAfterFinishedController(context),
+    ),
+    ...(signer
+      ? [
+          on('csrsigning-controller', requests, async () =>
+            (await import('./certificates/controllers.ts')).certificateSigningController(context, signer),
+          ),
+          on('csrapproving-controller', requests, async () =>
+            (await import('./certificates/controllers.ts')).certificateApprovingController(context, signer),
+          ),
+        ]
+      : []),
+  ];
 }
