@@ -7,6 +7,8 @@ export { type CelType, celType, formatType, type ObjectType } from './cel/type.t
 export { CelOptional, celOmitted, fromCel } from './cel/value.ts';
 export { CelBudgetError, type CelOptions, type CelProgram, celNames, compileCel } from './cel.ts';
 export { CelError, CelMissingError } from './cel-error.ts';
+export { parseCron, zoneError } from './cron/parse.ts';
+export type { Schedule } from './cron/schedule.ts';
 export { goDuration, humanDuration } from './duration.ts';
 export { hasLongNumber, integerOf, parseJson } from './exact-json.ts';
 export {
@@ -132,3 +134,4 @@ export {
 } from './types/wire-writer.ts';
 export { isZero, type ZeroValues, zeroObject, zeroValuesOf } from './types/zero-values.ts';
 export { yaml } from './yaml.ts';
+export { zoneOffset } from './zone-offset.ts';

@@ -25,6 +25,7 @@ export const resourceQuotas = resource('', 'v1', 'resourcequotas', 'ResourceQuot
 export const serviceAccounts = resource('', 'v1', 'serviceaccounts', 'ServiceAccount');
 export const services = resource('', 'v1', 'services', 'Service');
 export const controllerRevisions = resource('apps', 'v1', 'controllerrevisions', 'ControllerRevision');
+export const cronJobs = resource('batch', 'v1', 'cronjobs', 'CronJob');
 export const jobs = resource('batch', 'v1', 'jobs', 'Job');
 export const daemonSets = resource('apps', 'v1', 'daemonsets', 'DaemonSet');
 export const deployments = resource('apps', 'v1', 'deployments', 'Deployment');

@@ -10,6 +10,5 @@ export interface UnhandledKind {
  */
 export const unhandledKinds: readonly UnhandledKind[] = [
   { group: 'autoscaling', kind: 'HorizontalPodAutoscaler' },
-  { group: 'batch', kind: 'CronJob' },
   { group: 'policy', kind: 'PodDisruptionBudget' },
 ];

@@ -14,9 +14,17 @@ import { withFieldManager } from './field-manager.ts';
 import { garbageCollector } from './gc/controller.ts';
 import { isTracked } from './job/pods.ts';
 import { namespaceController } from './namespace/controller.ts';
-import { replicaSetController, replicationController } from './replicaset/controller.ts';
+import { replicaSetController } from './replicaset/controller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
-import { certificateSigningRequests, daemonSets, jobs, pods, statefulSets } from './resources.ts';
+import {
+  certificateSigningRequests,
+  cronJobs,
+  daemonSets,
+  jobs,
+  pods,
+  replicationControllers,
+  statefulSets,
+} from './resources.ts';
 import { scheduler } from './scheduler/controller.ts';
 import { serviceAccountTokenController } from './service-account-tokens.ts';
 import { rootCaPublisher, serviceAccountController } from './service-accounts.ts';
@@ -36,8 +44,9 @@ export interface WorkloadOptions {
 }
 
 /**
- * The controllers that a cluster's control plane runs beside its API server: deployments, replica sets, replication controllers, jobs, endpoints,
- * garbage collection, namespaces, service accounts, quotas, what holds storage in use, and the scheduler. None of them is started.
+ * The controllers that a cluster's control plane runs beside its API server: deployments, replica sets, endpoints, garbage
+ * collection, namespaces, service accounts, quotas, what holds storage in use, the scheduler, and on demand whatever else
+ * there are objects for. None of them is started.
  */
 export function workloadControllers(platform: PlatformContext, options: WorkloadOptions = {}): Controller[] {
   const { caPem, apiAddress, apiPort, signer } = options;
@@ -45,7 +54,6 @@ export function workloadControllers(platform: PlatformContext, options: Workload
   const controllers = [
     deploymentController(context),
     replicaSetController(context),
-    replicationController(context),
     endpointsController(context),
     garbageCollector(context),
     namespaceController(context),
@@ -74,12 +82,18 @@ function controllersOnDemand(context: PlatformContext, signer: CertificateSigner
     on('daemonset-controller', { resource: daemonSets }, async () =>
       (await import('./daemonset/controller.ts')).daemonSetController(context),
     ),
+    on('replication-controller', { resource: replicationControllers }, async () =>
+      (await import('./replicaset/controller.ts')).replicationController(context),
+    ),
     on('job-controller', { resource: jobs }, async () => (await import('./job/controller.ts')).jobController(context)),
     on('job-orphan-controller', { resource: pods, when: (pod) => isTracked(pod as Pod) }, async () =>
       (await import('./job/controller.ts')).jobOrphanController(context),
     ),
     on('ttl-after-finished-controller', { resource: jobs }, async () =>
       (await import('./job/ttl-after-finished.ts')).ttlAfterFinishedController(context),
+    ),
+    on('cronjob-controller', { resource: cronJobs }, async () =>
+      (await import('./cronjob/controller.ts')).cronJobController(context),
     ),
     ...(signer
       ? [

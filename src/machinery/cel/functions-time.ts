@@ -1,3 +1,4 @@
+import { zoneOffset } from '../zone-offset.ts';
 import { CelFault } from './fault.ts';
 import type { CelFunctions } from './signature.ts';
 import { type CelDuration, type CelTimestamp, split } from './value.ts';
@@ -31,19 +32,13 @@ function offsetIn(zone: string): (time: Date) => number {
     const size = (Number(fixed[2]) * 60 + Number(fixed[3])) * 60_000;
     return () => (fixed[1] === '-' ? -size : size);
   }
-  const format = formatIn(zone);
-  return (time) => {
-    const at = Object.fromEntries(format.formatToParts(time).map(({ type, value }) => [type, Number(value)]));
-    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = at;
-    return Date.UTC(year, month - 1, day, hour % 24, minute, second) - Math.floor(time.getTime() / 1000) * 1000;
-  };
+  const offset = offsetOf(zone);
+  return (time) => offset(time.getTime());
 }
 
-function formatIn(timeZone: string): Intl.DateTimeFormat {
+function offsetOf(timeZone: string): (time: number) => number {
   try {
-    const number = 'numeric' as const;
-    const shape = { year: number, month: number, day: number, hour: number, minute: number, second: number };
-    return new Intl.DateTimeFormat('en-US', { timeZone, hourCycle: 'h23', ...shape });
+    return zoneOffset(timeZone);
   } catch (error) {
     if (error instanceof RangeError) throw new CelFault(`unknown time zone ${timeZone}`);
     throw error;

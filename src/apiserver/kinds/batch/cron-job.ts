@@ -3,16 +3,17 @@ import {
   type Fields,
   invalidValue,
   type KubeObject,
+  parseCron,
   requiredValue,
   type StatusCause,
   unsupportedValue,
+  zoneError,
 } from '../../../machinery/index.ts';
 import type { KindStrategy } from '../../contracts.ts';
 import { nonNegative, oneOf } from '../checks.ts';
 import { ensureObject, objectAt, setDefault, textAt } from '../fields.ts';
 import { nameWarnings } from '../name-warnings.ts';
 import { templateWarnings } from '../pod/warnings.ts';
-import { scheduleError, zoneError } from './cron-schedule.ts';
 import { defaultJobTemplate, jobSpecErrors } from './job-spec.ts';
 
 const MAX_NAME_LENGTH = 52;
@@ -59,8 +60,8 @@ function jobWarnings(spec: Fields | undefined): string[] {
 function scheduleErrors(spec: Fields, old: Fields | undefined): StatusCause[] {
   const schedule = textAt(spec, 'schedule');
   if (schedule === '') return [requiredValue('spec.schedule')];
-  const wrong = scheduleError(schedule);
-  const errors = wrong === undefined ? [] : [invalidValue('spec.schedule', schedule, wrong)];
+  const parsed = parseCron(schedule);
+  const errors = typeof parsed === 'string' ? [invalidValue('spec.schedule', schedule, parsed)] : [];
   if (!schedule.includes('TZ')) return errors;
   // Those of old versions may keep it.
   if (!textAt(old, 'schedule').includes('TZ')) {
