@@ -1,6 +1,6 @@
 // Definitions and an application against a whole control plane in memory, without HTTP.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createProvenance } from '../src/compose/index.ts';
+import { openProvenance } from '../src/compose/index.ts';
 import type { Condition, Fields, KubeObject } from '../src/machinery/index.ts';
 import { pods, resource } from './support/cluster.ts';
 import {
@@ -111,7 +111,7 @@ describe('an application', () => {
     const path = ['spec', 'template', 'spec', 'containers', '0', 'image'];
     const text = `${owner.spec?.['image']}:`;
     const trace = { owner, child, path, span: { start: text.length, end: text.length + 3 } };
-    expect(await createProvenance(client).trace(trace)).toEqual({ fields: ['spec.tag'] });
+    expect(await (await openProvenance(client)).trace(trace)).toEqual({ fields: ['spec.tag'] });
   });
 
   test('the developer is told within two seconds what is wrong, and when it is right again', async () => {

@@ -2,7 +2,7 @@ import type { PlatformContext } from '../client/index.ts';
 import { ApiError, type KubeObject, type Resource } from '../machinery/index.ts';
 import { crdNameOf, type Definition, nameOfDefinition } from './definition.ts';
 import { createKindResolver, kindsOfCrd, resourceOfCrd } from './kinds.ts';
-import { customResourceDefinitions, definitions, OWNED_LABEL, resourceGroups } from './names.ts';
+import { customResourceDefinitions, OWNED_LABEL } from './names.ts';
 import { provenanceOf } from './provenance.ts';
 import { createServedKind, type ServedKind } from './served-kind.ts';
 
@@ -92,5 +92,3 @@ async function removeCrd({ client, log }: PlatformContext, name: string, claiman
     if (!(error instanceof ApiError) || (error.code !== 404 && error.code !== 409)) throw error;
   }
 }
-
-export const definitionResources: readonly Resource[] = [definitions, resourceGroups];

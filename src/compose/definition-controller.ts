@@ -6,7 +6,7 @@ import {
   type ReconcileResult,
 } from '../client/index.ts';
 import type { KubeObject } from '../machinery/index.ts';
-import { type Catalog, createCatalog, definitionResources } from './catalog.ts';
+import { type Catalog, createCatalog } from './catalog.ts';
 import { conditionsIn } from './conditions.ts';
 import { crdNameOf, type Definition, nameOfDefinition, objectAt, resourceOfSchema, tryCompile } from './definition.ts';
 import type { DefinitionError } from './definition-error.ts';
@@ -17,6 +17,7 @@ import {
   DEFINITION_ANNOTATION,
   DEFINITION_ID_LABEL,
   DEFINITION_MANAGER,
+  definitionResources,
   OWNED_LABEL,
 } from './names.ts';
 import { sameWhere } from './same-where.ts';

@@ -1,2 +1,2 @@
 export { compose } from './capability.ts';
-export { createProvenance } from './provenance.ts';
+export { openProvenance } from './open-provenance.ts';

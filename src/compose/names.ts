@@ -40,6 +40,9 @@ export const resourceGroups: Resource = {
   namespaced: true,
 };
 
+/** Every kind of definition. */
+export const definitionResources: readonly Resource[] = [definitions, resourceGroups];
+
 export const customResourceDefinitions: Resource = {
   group: 'apiextensions.k8s.io',
   version: 'v1',

@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { clientSource, ownershipTree, renderTree, treeJson } from '../../diagnose/index.ts';
 import { colours } from '../colours.ts';
 import { type ConnectionFlags, connect, withConnection } from '../connection.ts';
 import { outputOption, withExamples } from '../help.ts';
@@ -12,6 +11,7 @@ export function treeCommand(): Command {
     .argument('<object...>', 'KIND/NAME')
     .addOption(outputOption(['json']))
     .action(async (words: string[], flags: ConnectionFlags & { output?: string }) => {
+      const { clientSource, ownershipTree, renderTree, treeJson } = await import('../../diagnose/index.ts');
       const connection = await connect(flags);
       try {
         const resources = await listResources(connection);
