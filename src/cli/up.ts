@@ -6,7 +6,7 @@ import { compose } from '../compose/index.ts';
 import { resourceOf } from '../machinery/index.ts';
 import { chooseRuntime, type NodeAgent, type RuntimeChoice, reserveNetwork, startNode } from '../node/index.ts';
 import { createPuller, openImageStore } from '../registry/index.ts';
-import { createDrivers, createFolderDriver } from '../volumes/index.ts';
+import { createDrivers, createFolderDriver, type DriverSet, watchDrivers } from '../volumes/index.ts';
 import { installSnapshots, installStandardClass, unhandledKinds, workloadControllers } from '../workloads/index.ts';
 import type { Configuration } from './configuration.ts';
 
@@ -52,6 +52,7 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
     const ingressPort = configuration.appsPort ?? usualPorts.apps;
     const apiServer = { host: bindAddress, port: api.port };
     const drivers = createDrivers([createFolderDriver(dataDir)]);
+    running.defer(await followDrivers(dataDir, drivers, log));
     const node = await startNode({
       context,
       images,
@@ -85,6 +86,15 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
     await running.disposeAsync();
     throw error;
   }
+}
+
+/** CSI drivers come as sockets in a folder; returns the way to stop following them. */
+async function followDrivers(dataDir: string, drivers: DriverSet, log: Logger): Promise<() => void> {
+  const failed = (socket: string, error: Error) =>
+    log.warn({ socket, error: error.message }, 'a socket among the volume drivers does not answer as one');
+  const staging = join(dataDir, 'node', 'csi');
+  const { stop } = await watchDrivers({ folder: join(dataDir, 'plugins_registry'), staging, drivers, failed });
+  return stop;
 }
 
 function startEmbeddedApi(

@@ -122,6 +122,7 @@ export {
   typeOfKind,
 } from './types/facts.ts';
 export { builtinSchema, builtinSchemaByName, builtinTypeName, builtinTypeNames } from './types/schema-graph.ts';
+export { contentText, cursorOver, nextField, readInteger, type WireField } from './types/wire.ts';
 export {
   createOutput,
   type Output,

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PlatformContext, PodStreams, UsageSource } from '../client/index.ts';
 import type { VolumeDrivers } from '../volumes/index.ts';
+import { keepCsiNode } from './csi-node.ts';
 import { type ChosenRuntime, chooseRuntime, type RuntimeChoice, type RuntimeName } from './detect.ts';
 import type { ImageSource } from './images.ts';
 import { watchProblems } from './ingress/problems.ts';
@@ -150,6 +151,10 @@ async function startOn(
     keepLease(client, name, (error) => log.warn({ error: error.message }, "renewing the node's lease")),
     writeIngressStatus(client, informers, machineAddress(bindAddress), log),
   );
+  if (options.drivers) {
+    const failed = (error: Error) => log.warn({ error: error.message }, 'writing what volume drivers say of the node');
+    stops.push(keepCsiNode(client, name, options.drivers, failed));
+  }
   return {
     ...createPodStreams(kubelet, folders.logs),
     ...createUsageSource(kubelet, runtime),

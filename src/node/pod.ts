@@ -17,6 +17,12 @@ export const secrets = core('secrets', 'Secret');
 export const serviceAccounts = core('serviceaccounts', 'ServiceAccount');
 export const persistentVolumeClaims = core('persistentvolumeclaims', 'PersistentVolumeClaim');
 export const persistentVolumes = core('persistentvolumes', 'PersistentVolume', false);
+const storage = (resource: string, kind: string): Resource => ({
+  ...{ group: 'storage.k8s.io', version: 'v1', resource, kind, namespaced: false },
+});
+export const csiDrivers = storage('csidrivers', 'CSIDriver');
+export const csiNodes = storage('csinodes', 'CSINode');
+export const volumeAttachments = storage('volumeattachments', 'VolumeAttachment');
 export const leases: Resource = {
   group: 'coordination.k8s.io',
   version: 'v1',

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /** What a driver can do; what it cannot is not asked of it. */
 export interface DriverAbilities {
   /** Makes and deletes volumes. */
@@ -62,8 +64,6 @@ export interface CreatedSnapshot {
 /** A volume on its way to a pod of this machine. */
 export interface PublishedVolume {
   handle: string;
-  /** Of the PersistentVolume, or of an inline volume: a path segment. */
-  name: string;
   context: Readonly<Record<string, string>>;
   /** What attaching it answered. */
   publishContext: Readonly<Record<string, string>>;
@@ -71,8 +71,8 @@ export interface PublishedVolume {
   readOnly: boolean;
   /** Made and removed together with its pod. */
   ephemeral: boolean;
-  /** A folder of the pod on this machine for it, absolute. */
-  folder: string;
+  /** Where in the pod's folder it is to appear, absolute. Nothing is there yet. */
+  target: string;
   stageSecrets: Readonly<Record<string, string>>;
   publishSecrets: Readonly<Record<string, string>>;
 }
@@ -111,8 +111,10 @@ export interface VolumeDriver {
   detach(handle: string, nodeId: string, secrets: Secrets): Promise<void>;
   /** Brings a volume to a pod. @returns the path on this machine where its content is. */
   publish(volume: PublishedVolume): Promise<string>;
-  /** Takes it back from the pod; from the machine with the last one. */
-  unpublish(volume: { handle: string; name: string; folder: string }): Promise<void>;
+  /** Takes it back from a pod. */
+  unpublish(handle: string, target: string): Promise<void>;
+  /** Takes it from the machine, when no pod has it any more. */
+  unstage(handle: string): Promise<void>;
   /** The node's part of an expansion, while the volume is published there. */
   expandOnNode(volume: { handle: string; path: string; size: number; use: VolumeUse }): Promise<void>;
 }
@@ -143,4 +145,9 @@ export class VolumeError extends Error {
     this.code = code;
     this.final = options.final ?? true;
   }
+}
+
+/** The name of the VolumeAttachment of a volume to a node, as Kubernetes makes it. */
+export function attachmentName(handle: string, driver: string, node: string): string {
+  return `csi-${createHash('sha256').update(`${handle}${driver}${node}`).digest('hex')}`;
 }

@@ -1,3 +1,4 @@
+export { type RegistryOptions, watchDrivers } from './csi/registry.ts';
 export type {
   AttachedVolume,
   CreatedSnapshot,
@@ -10,6 +11,6 @@ export type {
   VolumeDriver,
   VolumeUse,
 } from './driver.ts';
-export { VolumeError } from './driver.ts';
+export { attachmentName, VolumeError } from './driver.ts';
 export { createDrivers, type DriverSet, type VolumeDrivers } from './drivers.ts';
 export { createFolderDriver, folderDriverName } from './folder/driver.ts';

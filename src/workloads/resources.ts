@@ -34,6 +34,8 @@ export const statefulSets = resource('apps', 'v1', 'statefulsets', 'StatefulSet'
 export const replicaSets = resource('apps', 'v1', 'replicasets', 'ReplicaSet');
 export const endpointSlices = resource('discovery.k8s.io', 'v1', 'endpointslices', 'EndpointSlice');
 export const storageClasses = resource('storage.k8s.io', 'v1', 'storageclasses', 'StorageClass', false);
+export const csiNodes = resource('storage.k8s.io', 'v1', 'csinodes', 'CSINode', false);
+export const volumeAttachments = resource('storage.k8s.io', 'v1', 'volumeattachments', 'VolumeAttachment', false);
 export const csiDrivers = resource('storage.k8s.io', 'v1', 'csidrivers', 'CSIDriver', false);
 export const customResourceDefinitions = resource(
   'apiextensions.k8s.io',

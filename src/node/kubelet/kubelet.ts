@@ -2,8 +2,11 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Informers } from '../../client/index.ts';
 import type { KubeObject } from '../../machinery/index.ts';
-import { asPod, configMaps, type Pod, pods, secrets } from '../pod.ts';
+import { asPod, configMaps, type Pod, persistentVolumeClaims, pods, secrets } from '../pod.ts';
 import { removeTree } from '../remove-tree.ts';
+import { claimNameOf } from '../volumes/claims.ts';
+import { takeBack } from '../volumes/csi.ts';
+import { waitsForNode } from '../volumes/expand.ts';
 import type { KubeletDeps } from './deps.ts';
 import { type PodWorker, startPodWorker } from './pod-worker.ts';
 
@@ -60,6 +63,7 @@ export function startKubelet(nodeName: string, informers: Informers, deps: Kubel
         upsert: (object) => kickUsers(object, field),
       });
     }),
+    informers.for(persistentVolumeClaims).addHandler({ upsert: growUsers }),
     deps.images.onChange(() => {
       for (const worker of workers.values()) void retryImages(worker, deps.images);
     }),
@@ -70,6 +74,16 @@ export function startKubelet(nodeName: string, informers: Informers, deps: Kubel
       const pod = worker.pod();
       if (pod.metadata.namespace === object.metadata.namespace && uses(pod, field, object.metadata.name))
         worker.refresh();
+    }
+  }
+
+  /** A claim whose volume was made bigger wants its pods' node to do its part. */
+  function growUsers(claim: KubeObject): void {
+    if (!waitsForNode(claim)) return;
+    for (const worker of workers.values()) {
+      const pod = worker.pod();
+      const names = (pod.spec?.volumes ?? []).map((volume) => claimNameOf(pod, volume));
+      if (pod.metadata.namespace === claim.metadata.namespace && names.includes(claim.metadata.name)) worker.refresh();
     }
   }
 
@@ -125,7 +139,9 @@ async function sweep(deps: KubeletDeps, alive: ReadonlySet<string>): Promise<voi
     const entries = await readdir(folder).catch(() => []);
     for (const entry of entries) {
       const uid = entry.slice(entry.lastIndexOf('_') + 1);
-      if (!alive.has(uid)) await removeTree(join(folder, entry));
+      if (alive.has(uid)) continue;
+      if (folder === deps.folders.pods) await takeBack(folder, entry, deps.drivers);
+      await removeTree(join(folder, entry));
     }
   }
 }

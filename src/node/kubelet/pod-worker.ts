@@ -51,8 +51,8 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
   let failure: { reason: string; message: string } | undefined;
   const wasOver = first.status?.phase === 'Succeeded' || first.status?.phase === 'Failed';
   const startTime = first.status?.startTime ?? timestamp();
-  const folders = { disk: join(deps.folders.pods, uid, 'volumes'), memory: join(deps.folders.memory, 'pods', uid) };
-  const volumes = createPodVolumes(first, folders, deps.drivers);
+  const folders = { pods: deps.folders.pods, memory: join(deps.folders.memory, 'pods', uid) };
+  const volumes = createPodVolumes(first, { folders, drivers: deps.drivers, recorder: deps.recorder });
   let records = recordsOf(first, []);
   restoreRecords(records, first.status);
 

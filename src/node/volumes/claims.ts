@@ -4,6 +4,7 @@ import { type Pod, persistentVolumeClaims, persistentVolumes, type Volume } from
 
 /** The parts of a PersistentVolume that the node acts on. */
 export type PersistentVolume = KubeObject<{
+  capacity?: Record<string, string>;
   accessModes?: string[];
   claimRef?: { uid?: string };
   volumeMode?: string;
@@ -47,8 +48,13 @@ export function claimNameOf(pod: Pod, volume: Volume): string | undefined {
   return volume.persistentVolumeClaim?.claimName;
 }
 
-/** The PersistentVolume behind a pod's claim. @throws ClaimError when there is none yet, or it is not the claim's. */
-export async function volumeBehind(client: Client, pod: Pod, volume: Volume, name: string): Promise<PersistentVolume> {
+/** A pod's claim and the PersistentVolume behind it. @throws ClaimError when there is none yet, or it is not the claim's. */
+export async function volumeBehind(
+  client: Client,
+  pod: Pod,
+  volume: Volume,
+  name: string,
+): Promise<{ claim: KubeObject; persistent: PersistentVolume }> {
   const { namespace = '', uid = '' } = pod.metadata;
   const key = `${namespace}/${name}`;
   const refuse = (why: string) => new ClaimError(volume.name, key, why);
@@ -65,5 +71,5 @@ export async function volumeBehind(client: Client, pod: Pod, volume: Volume, nam
   if (!found) throw refuse(`failed to fetch PV ${JSON.stringify(volumeName)} from API server`);
   if (found.spec?.claimRef?.uid !== claim.metadata.uid)
     throw refuse(`PV ${JSON.stringify(volumeName)} is not bound to the claim`);
-  return found;
+  return { claim, persistent: found };
 }

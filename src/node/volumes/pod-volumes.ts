@@ -1,11 +1,13 @@
 import { mkdir } from 'node:fs/promises';
-import { posix } from 'node:path';
+import { join, posix } from 'node:path';
+import type { EventRecorder } from '../../client/index.ts';
 import type { VolumeDrivers } from '../../volumes/index.ts';
 import { expand } from '../kubelet/env.ts';
 import type { Container, Pod, VolumeMount } from '../pod.ts';
 import { removeTree } from '../remove-tree.ts';
 import type { Mount } from '../runtime.ts';
 import type { Sources, VolumeContent } from './content.ts';
+import { csiFolder, takeBack } from './csi.ts';
 import { writeVolume } from './files.ts';
 import { type PrepareContext, type Prepared, prepareVolume } from './prepare-volume.ts';
 import { withSubPath } from './sub-path.ts';
@@ -21,12 +23,18 @@ export interface PodVolumes {
   remove(): Promise<void>;
 }
 
-/** @param folders the pod's own folder on disk and the one in memory, for what must not reach the disk. */
-export function createPodVolumes(
-  pod: Pod,
-  folders: { disk: string; memory: string },
-  drivers?: VolumeDrivers,
-): PodVolumes {
+/** What volumes take from the node. */
+export interface VolumeHost {
+  /** The folder of all pods on disk, and the pod's own one in memory, for what must not reach the disk. */
+  folders: { pods: string; memory: string };
+  drivers?: VolumeDrivers | undefined;
+  recorder?: EventRecorder;
+}
+
+export function createPodVolumes(pod: Pod, { drivers, folders, recorder }: VolumeHost): PodVolumes {
+  const uid = pod.metadata.uid ?? '';
+  const own = join(folders.pods, uid);
+  const disk = join(own, 'volumes');
   const prepared = new Map<string, Prepared>();
   const renewals = new Map<string, number>();
   const written = new Map<string, string>();
@@ -54,27 +62,23 @@ export function createPodVolumes(
 
   return {
     async prepare(sources) {
-      await mkdir(folders.disk, { recursive: true, mode: 0o755 });
+      await mkdir(disk, { recursive: true, mode: 0o755 });
       await mkdir(folders.memory, { recursive: true, mode: 0o755 });
-      // The pod as it is now: its labels and annotations may be shown.
-      const context: Omit<PrepareContext, 'isThere'> = {
-        ...{ pod: sources.pod, folders, drivers, write },
+      const context: PrepareContext = {
+        // The pod as it is now: its labels and annotations may be shown.
+        ...{ pod: sources.pod, drivers, recorder, write },
+        folders: { disk, memory: folders.memory, csi: csiFolder(own) },
         sources: { ...sources, tokens },
       };
       for (const volume of pod.spec?.volumes ?? []) {
-        const before = prepared.get(volume.name);
-        // What is not made of files of ours stays as it was made.
-        if (before && !before.ours) continue;
-        prepared.set(volume.name, await prepareVolume(volume, { ...context, isThere: before !== undefined }));
+        prepared.set(volume.name, await prepareVolume(volume, prepared.get(volume.name), context));
       }
     },
     mountsOf: (container, env) => Promise.all((container.volumeMounts ?? []).map((mount) => mountOf(mount, env))),
     renewAt: () => (renewals.size === 0 ? undefined : Math.min(...renewals.values())),
     async remove() {
-      for (const { published } of prepared.values()) {
-        if (published) await drivers?.get(published.driver)?.unpublish(published);
-      }
-      await removeTree(folders.disk);
+      await takeBack(folders.pods, uid, drivers);
+      await removeTree(disk);
       await removeTree(folders.memory);
     },
   };

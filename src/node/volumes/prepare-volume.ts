@@ -1,9 +1,13 @@
 import { join } from 'node:path';
+import type { EventRecorder } from '../../client/index.ts';
+import type { KubeObject } from '../../machinery/index.ts';
 import type { VolumeDrivers } from '../../volumes/index.ts';
 import type { Pod, Volume } from '../pod.ts';
 import { claimNameOf, type PersistentVolume, volumeBehind } from './claims.ts';
 import { contentOf, type Sources, type VolumeContent } from './content.ts';
+import { type CsiContext, type Published, publishInline, publishPersistent } from './csi.ts';
 import { makeDiskFolder, makeMemoryFolder } from './empty-dir.ts';
+import { expandPublished, waitsForNode } from './expand.ts';
 import { hostPath, localPath, type Place } from './host-path.ts';
 import { giveToGroup } from './ownership.ts';
 
@@ -13,34 +17,55 @@ export interface Prepared extends Place {
   ours: boolean;
   /** Whatever the mounts say. */
   readOnly: boolean;
-  /** The driver that brought it and has to take it back, and the volume's name and handle for it. */
-  published?: { driver: string; handle: string; name: string; folder: string };
+  /** What a driver has brought, and has to take back. */
+  published?: Published;
 }
 
 /** What making a pod's volumes takes. */
 export interface PrepareContext {
   pod: Pod;
-  /** The pod's folders on disk and in memory, for what must not reach the disk. */
-  folders: { disk: string; memory: string };
+  /** The pod's folders on disk and in memory, for what must not reach the disk, and for what drivers bring. */
+  folders: { disk: string; memory: string; csi: string };
   drivers: VolumeDrivers | undefined;
+  recorder: EventRecorder | undefined;
   sources: Sources;
   /** Brings files of ours up to date. */
   write(name: string, path: string, content: VolumeContent): Promise<void>;
-  /** The volume is there already, and only files of ours may have to change. */
-  isThere: boolean;
 }
 
-/** Makes a volume, or brings its files up to date. @throws SetUpError, ClaimError */
-export async function prepareVolume(volume: Volume, context: PrepareContext): Promise<Prepared> {
-  const claim = claimNameOf(context.pod, volume);
-  const persistent =
-    claim === undefined ? undefined : await volumeBehind(context.sources.client, context.pod, volume, claim);
+/**
+ * Makes a volume, or brings it up to date: its files, or its size.
+ * @param before what was made of it earlier.
+ * @throws Error in the words of the kubelet's FailedMount event.
+ */
+export async function prepareVolume(
+  volume: Volume,
+  before: Prepared | undefined,
+  context: PrepareContext,
+): Promise<Prepared> {
+  // What is neither made of files of ours nor a driver's stays as it was made.
+  if (before && !before.ours && !before.published) return before;
+  const name = claimNameOf(context.pod, volume);
+  const found = name === undefined ? undefined : await volumeBehind(context.sources.client, context.pod, volume, name);
   try {
-    const prepared = await (persistent ? fromPersistent(persistent, volume, context) : fromPod(volume, context));
+    if (!found) return await fromPod(volume, before, context);
+    const prepared = before ?? (await fromPersistent(found.persistent, volume, context));
+    await growIfDue(found, prepared, context);
     return prepared;
   } catch (error) {
-    throw new SetUpError(persistent?.metadata.name ?? volume.name, error);
+    throw new SetUpError(found?.persistent.metadata.name ?? volume.name, error);
   }
+}
+
+/** A volume that was made bigger may need the node's part, too. */
+async function growIfDue(
+  { claim, persistent }: { claim: KubeObject; persistent: PersistentVolume },
+  { published }: Prepared,
+  { drivers, pod, recorder, sources }: PrepareContext,
+): Promise<void> {
+  const driver = published && drivers?.get(published.driver);
+  if (!driver || !waitsForNode(claim)) return;
+  await expandPublished({ pod, claim, volume: persistent, published, driver }, sources.client, recorder);
 }
 
 /** A volume that could not be set up, in the words of the kubelet's FailedMount event. */
@@ -52,8 +77,9 @@ class SetUpError extends Error {
   }
 }
 
-async function fromPod(volume: Volume, context: PrepareContext): Promise<Prepared> {
+async function fromPod(volume: Volume, before: Prepared | undefined, context: PrepareContext): Promise<Prepared> {
   const { folders, pod, sources } = context;
+  if (before?.published) return before;
   const content = await contentOf(volume, sources);
   if (content) {
     const secret = volume.secret !== undefined || volume.projected !== undefined;
@@ -75,14 +101,26 @@ async function fromPod(volume: Volume, context: PrepareContext): Promise<Prepare
     const place = await hostPath(volume.hostPath.path, volume.hostPath.type ?? '');
     return { ...place, ours: false, readOnly: false };
   }
+  if (volume.csi) return ofDriver(await publishInline(volume.name, volume.csi, csiContext(context)), context);
   throw unsupported(volume);
 }
 
+const csiContext = ({ drivers, folders, pod, sources }: PrepareContext): CsiContext => ({
+  ...{ client: sources.client, drivers, pod, folder: folders.csi },
+});
+
+function ofDriver(published: Published, context: PrepareContext): Promise<Prepared> {
+  const { groupOwns, path, readOnly } = published;
+  const prepared: Prepared = { hostPath: path, kind: 'folder', ours: false, readOnly, published };
+  return groupOwns ? ownedByGroup(prepared, context) : Promise.resolve(prepared);
+}
+
 async function fromPersistent(
-  { metadata, spec = {} }: PersistentVolume,
+  persistent: PersistentVolume,
   volume: Volume,
   context: PrepareContext,
 ): Promise<Prepared> {
+  const { spec = {} } = persistent;
   const readOnly = volume.persistentVolumeClaim?.readOnly === true || spec.csi?.readOnly === true;
   if (spec.volumeMode === 'Block') throw new Error('this node does not support volumes of mode Block');
   if (spec.hostPath) {
@@ -92,33 +130,13 @@ async function fromPersistent(
     return ownedByGroup({ ...(await localPath(spec.local.path)), ours: false, readOnly }, context);
   }
   if (!spec.csi) throw unsupported(spec);
-  const { driver: driverName, volumeHandle: handle } = spec.csi;
-  const driver = context.drivers?.get(driverName);
-  if (!driver) {
-    const why = `driver name ${driverName} not found in the list of registered CSI drivers`;
-    throw new Error(`kubernetes.io/csi: mounter.SetUpAt failed to get CSI client: ${why}`);
-  }
-  const folder = join(context.folders.disk, '..', 'csi', metadata.name);
-  const hostPathOfIt = await driver.publish({
-    handle,
-    name: metadata.name,
-    context: spec.csi.volumeAttributes ?? {},
-    publishContext: {},
-    use: { mode: 'Filesystem', mountOptions: spec.mountOptions ?? [], accessModes: spec.accessModes ?? [] },
-    readOnly,
-    ephemeral: false,
-    folder,
-    stageSecrets: {},
-    publishSecrets: {},
-  });
-  const published = { driver: driverName, handle, name: metadata.name, folder };
-  return ownedByGroup({ hostPath: hostPathOfIt, kind: 'folder', ours: false, readOnly, published }, context);
+  return ofDriver(await publishPersistent(persistent, spec.csi, readOnly, csiContext(context)), context);
 }
 
 /** Gives it to the pod's fsGroup, when it is first prepared for the pod. */
-async function ownedByGroup(prepared: Prepared, { pod, isThere }: PrepareContext): Promise<Prepared> {
+async function ownedByGroup(prepared: Prepared, { pod }: PrepareContext): Promise<Prepared> {
   const { fsGroup, fsGroupChangePolicy } = pod.spec?.securityContext ?? {};
-  if (fsGroup === undefined || isThere || prepared.readOnly) return prepared;
+  if (fsGroup === undefined || prepared.readOnly) return prepared;
   await giveToGroup(prepared.hostPath, fsGroup, false, fsGroupChangePolicy === 'OnRootMismatch');
   return prepared;
 }

@@ -34,7 +34,7 @@ function setUp(volumes: Volume[], mounts: Container['volumeMounts'] = []) {
     metadata: { name: 'p', namespace: 'a', uid: 'u', labels: { app: 'x' } },
     spec: { containers: [container], volumes },
   };
-  const made = createPodVolumes(pod, { disk: join(dir, 'disk'), memory: join(dir, 'memory') });
+  const made = createPodVolumes(pod, { folders: { pods: dir, memory: join(dir, 'memory') } });
   const sources = { client, pod, podIp: '10.0.0.1', hostIp: '10.0.0.2', capacity: { cpu: 4, memory: 1 << 30 } };
   return {
     made,
@@ -54,7 +54,7 @@ test('a ConfigMap shows its keys, and all of a change at once', async () => {
   objects.set('ConfigMap/cm', configMap('cm', { a: '1', b: '2' }));
   const { prepare } = setUp([{ name: 'v', configMap: { name: 'cm' } }]);
   await prepare();
-  const folder = join(dir, 'disk/v');
+  const folder = join(dir, 'u/volumes/v');
   expect(await readFile(join(folder, 'a'), 'utf8')).toBe('1');
   expect(await readlink(join(folder, 'a'))).toBe('..data/a');
   const before = await readlink(join(folder, '..data'));
@@ -141,7 +141,7 @@ test('subPath: a folder that is turned into a link meanwhile leads nowhere', asy
   await mkdir(outside, { mode: 0o700 });
   const made = setUp([{ name: 'e', emptyDir: {} }], [{ name: 'e', mountPath: '/m', subPath: 'a/b' }]);
   await made.prepare();
-  const place = join(dir, 'disk/e/a');
+  const place = join(dir, 'u/volumes/e/a');
   let over = false;
   const flipping = (async () => {
     while (!over) {
@@ -169,14 +169,14 @@ test('subPath: folders are made, files of ours are resolved, links and ways out 
   const made = setUp(volumes, [{ name: 'e', mountPath: '/m', subPathExpr: 'deep/$(NAME)' }]);
   await made.prepare();
   expect(await made.mounts()).toEqual([
-    { containerPath: '/m', hostPath: join(dir, 'disk/e'), kind: 'folder', readOnly: false, subPath: 'deep/sub' },
+    { containerPath: '/m', hostPath: join(dir, 'u/volumes/e'), kind: 'folder', readOnly: false, subPath: 'deep/sub' },
   ]);
-  expect((await stat(join(dir, 'disk/e/deep/sub'))).mode & 0o777).toBe(0o777);
+  expect((await stat(join(dir, 'u/volumes/e/deep/sub'))).mode & 0o777).toBe(0o777);
   const file = setUp(volumes, mount('c', 'a'));
   await file.prepare();
   expect(await file.mounts()).toMatchObject([{ kind: 'file', readOnly: true }]);
-  await symlink('/etc', join(dir, 'disk/e/link'));
-  await writeFile(join(dir, 'disk/e/file'), '');
+  await symlink('/etc', join(dir, 'u/volumes/e/link'));
+  await writeFile(join(dir, 'u/volumes/e/file'), '');
   for (const subPath of ['../x', '/etc', 'link', 'link/x', 'file']) {
     const wrong = setUp(volumes, mount('e', subPath));
     await wrong.prepare();

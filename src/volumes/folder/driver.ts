@@ -69,6 +69,7 @@ export function createFolderDriver(dir: string): VolumeDriver {
       return volumes.data(handle);
     },
     unpublish: async () => undefined,
+    unstage: async () => undefined,
     expandOnNode: async () => undefined,
   };
 }

@@ -2,6 +2,8 @@ import type { Controller, PlatformContext } from '../../client/index.ts';
 import type { VolumeDrivers } from '../../volumes/index.ts';
 import { snapshotController } from '../snapshots/controller.ts';
 import { snapshotter } from '../snapshots/snapshotter.ts';
+import { attachDetachController } from './attach-detach.ts';
+import { attacher } from './attacher.ts';
 import { persistentVolumeBinder } from './binder.ts';
 import { ephemeralVolumeController } from './ephemeral.ts';
 import { addVolumeIndexes } from './indexes.ts';
@@ -26,6 +28,8 @@ export function volumeControllers(context: PlatformContext, drivers?: VolumeDriv
 
 const ofDrivers = (context: PlatformContext, drivers: VolumeDrivers): Controller[] => [
   volumeProvisioner(context, drivers),
+  attachDetachController(context, drivers),
+  attacher(context, drivers),
   snapshotController(context),
   snapshotter(context, drivers),
 ];

@@ -54,6 +54,8 @@ export async function requestFor(client: Client, { claim, storageClass, driver }
   const fsType = all[`${reservedPrefix}fstype`] ?? all['fstype'];
   const size = quantityToNumber(sizeOf(claim.spec?.resources?.requests));
   const source = await sourceOf(client, claim, driver, size);
+  // The one node of this machine is where drivers reach their volumes from.
+  const topology = driver.abilities.topology ? driver.node?.topology : undefined;
   const own = Object.entries(all).filter(([key]) => !key.startsWith(reservedPrefix) && key !== 'fstype');
   return {
     volume: {
@@ -68,6 +70,7 @@ export async function requestFor(client: Client, { claim, storageClass, driver }
       parameters: Object.fromEntries(own),
       secrets: await readSecret(client, provisioner),
       ...(source ? { source } : {}),
+      ...(topology ? { topology: { requisite: [topology], preferred: [topology] } } : {}),
     },
     secrets: { provisioner, sources: Object.fromEntries(named.filter(([, reference]) => reference !== undefined)) },
   };
