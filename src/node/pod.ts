@@ -91,6 +91,7 @@ export interface PodSecurityContext {
   runAsGroup?: number;
   runAsNonRoot?: boolean;
   supplementalGroups?: number[];
+  supplementalGroupsPolicy?: string;
   fsGroup?: number;
   fsGroupChangePolicy?: 'Always' | 'OnRootMismatch';
   sysctls?: unknown[];

@@ -1,19 +1,48 @@
-import { createWriteStream } from 'node:fs';
-import { chmod, lchown, link, lstat, mkdir, rm, symlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { type FileHandle, link, mkdir, open, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ImageFolder, openImageFolder, statOf } from './image-folder.ts';
+import { setOwner } from './owner.ts';
 import { readTar, type TarMember } from './tar-read.ts';
+import { createWhiteouts, type Whiteouts } from './whiteout.ts';
 
 /** What one layer may at most unpack to: beyond it an image is a bomb, not a program. */
 const limits = { members: 1_000_000, bytes: 32 * 2 ** 30 };
 
+/** A layer means nothing by itself: it deletes or completes what lies below it. */
+export class NeedsBelow extends Error {
+  constructor() {
+    super('the layer needs those below it');
+    this.name = 'NeedsBelow';
+  }
+}
+
+export interface ExtractOptions {
+  /**
+   * Whether the folder holds the layers below already. Without them, a layer that deletes something of theirs or puts
+   * something into a folder that it does not bring along ends in NeedsBelow.
+   */
+  onto?: boolean;
+}
+
+interface Extraction {
+  image: ImageFolder;
+  whiteouts: Whiteouts;
+  onto: boolean;
+}
+
 /**
- * Unpacks a layer into an empty folder. The archive is not trusted: a member that would land outside the folder, that
- * goes through a link, or that is a device makes the whole layer fail.
- * @throws Error naming the member and what is wrong with it.
+ * Unpacks a layer into a folder that nobody else writes to. The archive is not trusted: names and links are followed
+ * within the folder only, as in a container; a name with `..`, a device or a pipe makes the whole layer fail. File
+ * capabilities, other extended attributes and set-user-id bits are left out.
+ * @throws NeedsBelow, or Error naming the member and what is wrong with it.
  */
-export async function extractLayer(archive: AsyncIterable<Uint8Array>, folder: string): Promise<void> {
-  const real = new Set([folder]);
+export async function extractLayer(
+  archive: AsyncIterable<Uint8Array>,
+  folder: string,
+  { onto = false }: ExtractOptions = {},
+): Promise<void> {
+  const image = openImageFolder(folder);
+  const extraction = { image, whiteouts: createWhiteouts(image), onto };
   let members = 0;
   let bytes = 0;
   for await (const member of readTar(archive)) {
@@ -21,75 +50,104 @@ export async function extractLayer(archive: AsyncIterable<Uint8Array>, folder: s
     bytes += member.size;
     if (members > limits.members || bytes > limits.bytes) throw new Error('the layer unpacks to more than is accepted');
     try {
-      await extractMember(member, folder, real);
+      await extractMember(member, extraction);
     } catch (error) {
+      if (error instanceof NeedsBelow) throw error;
       const why = error instanceof Error ? error.message : String(error);
       throw new Error(`unpacking ${JSON.stringify(member.name)}: ${why}`, { cause: error });
     }
   }
 }
 
-async function extractMember(member: TarMember, folder: string, real: Set<string>): Promise<void> {
-  const path = insidePath(folder, member.name);
-  if (path === folder) return;
-  const base = path.slice(path.lastIndexOf('/') + 1);
-  if (base.startsWith('.wh.')) throw new Error('layers that delete files of others are not supported yet');
-  await ensureRealFolder(dirname(path), folder, real);
-  if (member.type === '5') {
-    await ensureRealFolder(path, folder, real);
-  } else {
-    real.delete(path);
-    await rm(path, { force: true, recursive: true });
-    await createMember(member, path, folder);
+async function extractMember(member: TarMember, extraction: Extraction): Promise<void> {
+  const { image, whiteouts, onto } = extraction;
+  const parts = partsOf(member.name);
+  const base = parts.pop();
+  if (base === undefined) return;
+  // Devices come to /dev with the container, whatever an image has there.
+  if (isDevice(member) && parts[0] === 'dev') return;
+  const missing = () => {
+    if (!onto) throw new NeedsBelow();
+  };
+  const parent = await image.enter(parts, missing);
+  if (base.startsWith('.wh.')) {
+    if (!onto) throw new NeedsBelow();
+    return whiteouts.apply(parent, base);
   }
-  await own(member, path);
+  const path = join(parent, base);
+  whiteouts.keep(path);
+  if (member.type === '5') await makeFolder(member, path, image);
+  else await makeOther(member, path, extraction);
 }
 
-async function createMember(member: TarMember, path: string, folder: string): Promise<void> {
+const isDevice = ({ type }: TarMember) => type === '3' || type === '4' || type === '6';
+
+/** 'a/b', './a/b', '/a/b' and 'a/b/' are the same; '..' is refused. */
+function partsOf(name: string): string[] {
+  if (name.includes('\0')) throw new Error('the name holds a NUL');
+  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
+  if (parts.includes('..')) throw new Error('the name leads out of the image');
+  return parts;
+}
+
+async function makeFolder(member: TarMember, path: string, image: ImageFolder): Promise<void> {
+  const found = await statOf(path);
+  if (!found?.isDirectory()) {
+    if (found) await replace(path, image);
+    await mkdir(path, { mode: 0o700 });
+  }
+  await setOwner(path, member);
+}
+
+async function makeOther(member: TarMember, path: string, extraction: Extraction): Promise<void> {
+  const { image } = extraction;
+  if (await statOf(path)) await replace(path, image);
   switch (member.type) {
     case '0':
     case '7':
-      return pipeline(member.content, createWriteStream(path, { flags: 'wx', mode: 0o600 }));
-    case '1': {
-      const target = insidePath(folder, member.linkName);
-      await ensureNoLink(target, folder);
-      return link(target, path);
-    }
+      return writeContent(member, path);
+    case '1':
+      return link(await linkTarget(member, path, extraction), path);
     case '2':
       if (member.linkName === '' || member.linkName.includes('\0')) throw new Error('the link has no target');
-      return symlink(member.linkName, path);
+      await symlink(member.linkName, path);
+      return setOwner(path, member);
     default:
       throw new Error(`members of type ${JSON.stringify(member.type)} (devices, pipes) are not accepted`);
   }
 }
 
-async function own(member: TarMember, path: string): Promise<void> {
-  if (process.getuid?.() === 0) await lchown(path, member.uid, member.gid);
-  // Set-user-id bits would be a way up for a process on the host that finds the folder.
-  if (member.type !== '2') await chmod(path, member.mode & 0o1777);
+async function replace(path: string, image: ImageFolder): Promise<void> {
+  await rm(path, { force: true, recursive: true });
+  image.forget();
 }
 
-/** Where a member's name lies in the folder: 'a/b', './a/b' and '/a/b' are the same; '..' is refused. */
-function insidePath(folder: string, name: string): string {
-  if (name.includes('\0')) throw new Error('the name holds a NUL');
-  const parts = name.split('/').filter((part) => part !== '' && part !== '.');
-  if (parts.includes('..')) throw new Error('the name leads out of the image');
-  return parts.length === 0 ? folder : join(folder, ...parts);
-}
-
-/** Makes sure that a path below the folder is a folder, and that none of its parents is a link. */
-async function ensureRealFolder(path: string, folder: string, real: Set<string>): Promise<void> {
-  if (real.has(path)) return;
-  await ensureRealFolder(dirname(path), folder, real);
-  const found = await lstat(path).catch(() => undefined);
-  if (found === undefined) await mkdir(path, { mode: 0o755 });
-  else if (!found.isDirectory()) throw new Error('a parent of it is not a folder');
-  real.add(path);
-}
-
-async function ensureNoLink(path: string, folder: string): Promise<void> {
-  for (let at = dirname(path); at !== folder; at = dirname(at)) {
-    if (!(await lstat(at)).isDirectory()) throw new Error('the hard link goes through something that is not a folder');
+async function writeContent(member: TarMember, path: string): Promise<void> {
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for await (const chunk of member.content) await writeAll(file, chunk);
+    await setOwner(file, member);
+    await file.utimes(member.mtime, member.mtime);
+  } finally {
+    await file.close();
   }
-  if (!(await lstat(path)).isFile()) throw new Error('the hard link leads to something that is not a file');
+}
+
+async function writeAll(file: FileHandle, chunk: Buffer): Promise<void> {
+  for (let at = 0; at < chunk.length; ) at += (await file.write(chunk, at)).bytesWritten;
+}
+
+/** The file that a hard link stands for. What it is, and whose, was said where it was made. */
+async function linkTarget(member: TarMember, path: string, { image, onto }: Extraction): Promise<string> {
+  const parts = partsOf(member.linkName);
+  const base = parts.pop();
+  const missing = () => {
+    if (!onto) throw new NeedsBelow();
+    throw new Error('the hard link leads to nothing');
+  };
+  const target = join(await image.enter(parts, missing), base ?? '.');
+  const found = await statOf(target);
+  if (!found) return missing();
+  if (!found.isFile() || target === path) throw new Error('the hard link leads to something that is not a file');
+  return target;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -122,6 +122,35 @@ describe('an image', () => {
     expect(new Set(blobs).size).toBe(blobs.length);
     expect(blobs).toHaveLength(5);
   });
+});
+
+test('layers that delete and complete those below are unpacked onto them, the others are shared', async () => {
+  const files = (names: Record<string, string>) => Object.entries(names).map(([name, content]) => ({ name, content }));
+  const base = tarOf([
+    { name: 'etc/' },
+    ...files({ 'etc/a': 'below', 'etc/b': 'below' }),
+    { name: 'tmp/', mode: 0o1777 },
+  ]);
+  const change = tarOf([{ name: 'etc/' }, ...files({ 'etc/.wh.a': '', 'etc/c': 'changed', 'tmp/file': 'x' })]);
+  const top = tarOf([{ name: 'etc/' }, ...files({ 'etc/b': 'top' })]);
+  registry.image('app', 'base', [base]);
+  registry.image('app', '1', [base, change, top]);
+  const [shared = ''] = await store.unpack(await pull('app:base'));
+  const folders = await store.unpack(await pull('app:1'));
+  const [merged = '', own = ''] = folders;
+  expect(folders).toHaveLength(2);
+  expect((await readdir(join(merged, 'etc'))).sort()).toEqual(['b', 'c']);
+  expect((await stat(join(merged, 'tmp'))).mode & 0o7777).toBe(0o1777);
+  expect(await readFile(join(own, 'etc/b'), 'utf8')).toBe('top');
+  expect((await readdir(join(shared, 'etc'))).sort()).toEqual(['a', 'b']);
+  expect((await stat(join(merged, 'etc/b'))).ino).toBe((await stat(join(shared, 'etc/b'))).ino);
+  // Once more, and after a start: everything is there.
+  expect(await (await openImageStore(dir)).unpack(await pull('app:1'))).toEqual(folders);
+  await store.removeUnused();
+  expect(await store.unpack(await pull('app:1'))).toEqual(folders);
+  for (const tag of ['base', '1']) await store.remove(`${registry.domain}/app:${tag}`);
+  await store.removeUnused();
+  expect(await readdir(join(dir, 'unpacked'))).toEqual([]);
 });
 
 /** Wants a token for everything, and gives one to who knows the password. */

@@ -7,6 +7,8 @@ export interface TarMember {
   uid: number;
   gid: number;
   size: number;
+  /** When it was last changed, in seconds since the epoch. */
+  mtime: number;
   linkName: string;
   /** The bytes of a file. Must be read, or left wholly unread: the rest is skipped. */
   content: AsyncIterable<Buffer>;
@@ -37,6 +39,7 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
     const content = reader.section(size);
     yield {
       ...member,
+      ...numbersOf(extension),
       size,
       name: extension['path'] ?? member.name,
       linkName: extension['linkpath'] ?? member.linkName,
@@ -46,6 +49,20 @@ export async function* readTar(source: AsyncIterable<Uint8Array>): AsyncGenerato
     await content.skip();
     await reader.skip((blockSize - (size % blockSize)) % blockSize);
   }
+}
+
+/** What a pax header says in place of the numbers of an ordinary one. */
+function numbersOf(extension: Record<string, string>): Partial<Pick<TarMember, 'uid' | 'gid' | 'mtime'>> {
+  const numbers: Partial<Pick<TarMember, 'uid' | 'gid' | 'mtime'>> = {};
+  for (const key of ['uid', 'gid', 'mtime'] as const) {
+    const text = extension[key];
+    if (text === undefined) continue;
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isFinite(value))
+      throw new Error(`the archive states the ${key} ${JSON.stringify(text)}`);
+    numbers[key] = value;
+  }
+  return numbers;
 }
 
 type ByteReader = ReturnType<typeof byteReader>;
@@ -118,6 +135,8 @@ async function takeExtension(reader: ByteReader, size: number): Promise<Buffer> 
   return body;
 }
 
+const paxKeys: ReadonlySet<string> = new Set(['path', 'linkpath', 'size', 'uid', 'gid', 'mtime']);
+
 function parseExtension(type: string, body: Buffer): Record<string, string> {
   if (type === 'L') return { path: untilNul(body) };
   if (type === 'K') return { linkpath: untilNul(body) };
@@ -131,7 +150,8 @@ function parseExtension(type: string, body: Buffer): Record<string, string> {
     const record = body.toString('utf8', space + 1, at + length - 1);
     const equals = record.indexOf('=');
     const key = record.slice(0, equals);
-    if (key === 'path' || key === 'linkpath' || key === 'size') records[key] = record.slice(equals + 1);
+    if (key.startsWith('GNU.sparse.')) throw new Error('sparse files are not accepted');
+    if (paxKeys.has(key)) records[key] = record.slice(equals + 1);
     at += length;
   }
   return records;
@@ -153,6 +173,7 @@ function parseHeader(header: Buffer): Omit<TarMember, 'content'> {
     uid: octal(header, 108, 8),
     gid: octal(header, 116, 8),
     size: octal(header, 124, 12),
+    mtime: octal(header, 136, 12),
     linkName: untilNul(header.subarray(157, 257)),
   };
 }

@@ -1,11 +1,13 @@
-import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
 import { readVerified, verifier } from './blobs.ts';
-import { extractLayer } from './extract.ts';
+import { extractLayer, NeedsBelow } from './extract.ts';
+import { statOf } from './image-folder.ts';
+import { layOver } from './lay-over.ts';
 import { blobsOf, readImage, readIndex } from './layout.ts';
 import { createLimit } from './limit.ts';
 import type { Descriptor } from './oci.ts';
@@ -13,44 +15,79 @@ import type { Descriptor } from './oci.ts';
 /** Layers that are unpacked at a time: it takes a CPU each. */
 const mostAtOnce = 2;
 
-/** Unpacks the layers of images, each once, whoever asks and however often. */
+/**
+ * Unpacks the layers of images, each once, whoever asks and however often. A layer that means something by itself has a
+ * folder that all images share; one that deletes or completes what lies below it is unpacked onto that, as one folder.
+ */
 export function createUnpacker(dir: string): (entry: Descriptor) => Promise<string[]> {
-  const unpacking = new Map<string, Promise<string>>();
+  const unpacking = new Map<string, Promise<string | undefined>>();
   const limit = createLimit(mostAtOnce);
 
-  function unpackLayer(layer: Descriptor, diffId: string): Promise<string> {
-    const folder = join(dir, 'unpacked', folderOf(layer.digest));
+  function once(folder: string, action: (aside: string) => Promise<void>): Promise<string | undefined> {
     const running = unpacking.get(folder);
     if (running) return running;
-    const work = limit(() => unpackInto(dir, layer, diffId, folder)).finally(() => unpacking.delete(folder));
+    const work = limit(() => fillFolder(folder, action)).finally(() => unpacking.delete(folder));
     unpacking.set(folder, work);
     return work;
   }
 
   return async (entry) => {
     const { manifest, configuration } = await readImage(dir, entry);
-    return Promise.all(manifest.layers.map((layer, at) => unpackLayer(layer, configuration.rootfs.diff_ids[at] ?? '')));
+    const layers = manifest.layers.map((layer, at) => ({ layer, diffId: configuration.rootfs.diff_ids[at] ?? '' }));
+    const alone = await Promise.all(
+      layers.map(({ layer, diffId }) =>
+        once(join(dir, 'unpacked', folderOf(layer.digest)), (aside) => extract(dir, layer, diffId, aside, false)),
+      ),
+    );
+    let folders: string[] = [];
+    const chain: string[] = [];
+    for (const [at, { layer, diffId }] of layers.entries()) {
+      chain.push(diffId);
+      const below = folders;
+      const onto = async (aside: string) => {
+        for (const each of below) await layOver(each, aside);
+        await extract(dir, layer, diffId, aside, true);
+      };
+      const folder = alone[at] ?? (await once(join(dir, 'unpacked', `chain-${chainOf(chain)}`), onto));
+      if (folder === undefined) throw new Error(`the layer ${layer.digest} cannot be unpacked`);
+      folders = alone[at] === undefined ? [folder] : [...below, folder];
+    }
+    return folders;
   };
 }
 
-async function unpackInto(dir: string, layer: Descriptor, diffId: string, folder: string): Promise<string> {
-  if (await exists(folder)) return folder;
+/** A name for what the layers with these digests are together. */
+const chainOf = (diffIds: readonly string[]) => createHash('sha256').update(diffIds.join(' ')).digest('hex');
+
+/** A layer's folder, filled once: undefined when the layer means nothing by itself, which is kept in mind by an empty file. */
+async function fillFolder(folder: string, fill: (aside: string) => Promise<void>): Promise<string | undefined> {
+  const found = await statOf(folder);
+  if (found) return found.isDirectory() ? folder : undefined;
   const aside = `${folder}.${randomBytes(6).toString('hex')}`;
   await mkdir(aside, { recursive: true, mode: 0o755 });
   try {
-    await pipeline(
-      readVerified(dir, layer.digest),
-      decompressor(layer.mediaType),
-      verifier(diffId, 'the layer'),
-      (bytes: AsyncIterable<Uint8Array>) => extractLayer(bytes, aside),
-    );
+    await fill(aside);
     await rename(aside, folder);
+    return folder;
   } catch (error) {
     await rm(aside, { recursive: true, force: true });
+    if (error instanceof NeedsBelow) {
+      await writeFile(folder, '');
+      return undefined;
+    }
     // Another process may have been faster.
-    if (!(await exists(folder))) throw error;
+    if (!(await statOf(folder))?.isDirectory()) throw error;
+    return folder;
   }
-  return folder;
+}
+
+async function extract(dir: string, layer: Descriptor, diffId: string, folder: string, onto: boolean): Promise<void> {
+  await pipeline(
+    readVerified(dir, layer.digest),
+    decompressor(layer.mediaType),
+    verifier(diffId, 'the layer'),
+    (bytes: AsyncIterable<Uint8Array>) => extractLayer(bytes, folder, { onto }),
+  );
 }
 
 function decompressor(mediaType: string): Transform {
@@ -61,8 +98,14 @@ function decompressor(mediaType: string): Transform {
 
 /** Removes unpacked layers that no image has any more. Only while nothing runs on them. */
 export async function removeUnusedLayers(dir: string): Promise<void> {
-  const index = await readIndex(dir);
-  const needed = new Set((await Promise.all(index.manifests.map((entry) => blobsOf(dir, entry)))).flat().map(folderOf));
+  const { manifests } = await readIndex(dir);
+  const needed = new Set<string>();
+  for (const entry of manifests) {
+    for (const digest of await blobsOf(dir, entry)) needed.add(folderOf(digest));
+    const image = await readImage(dir, entry).catch(() => undefined);
+    const diffIds = image?.configuration.rootfs.diff_ids ?? [];
+    for (let count = 1; count <= diffIds.length; count++) needed.add(`chain-${chainOf(diffIds.slice(0, count))}`);
+  }
   for (const name of await readdir(join(dir, 'unpacked'))) {
     if (!needed.has(name)) await rm(join(dir, 'unpacked', name), { recursive: true, force: true });
   }
@@ -70,10 +113,3 @@ export async function removeUnusedLayers(dir: string): Promise<void> {
 
 /** The name of a layer's folder. */
 const folderOf = (digest: string) => digest.replace(':', '-');
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
-}

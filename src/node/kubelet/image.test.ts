@@ -28,7 +28,7 @@ function container(images: Partial<Images>, policy: 'Always' | 'IfNotPresent' | 
     ...images,
   };
   // Any runtime that asks for real images.
-  const runtime = { ...startSimulatedRuntime(), name: 'linux' as const };
+  const runtime = { ...startSimulatedRuntime(), name: 'linux' as const, runsPrograms: true };
   const record = newRecord({ name: 'main', image: 'web:1', imagePullPolicy: policy }, 'main', 'ContainerCreating');
   const event = (_: unknown, __: string, reason: string, message: string) => void events.push(`${reason}: ${message}`);
   const get = async () => {

@@ -38,7 +38,7 @@ export async function findImage(record: ContainerRecord, context: ImageContext):
   const found = await lookUp(name, deps).catch((error: Error) => error);
   if (found instanceof Error) return unreadable(record, found, context);
   const policy = record.container.imagePullPolicy ?? 'IfNotPresent';
-  if (found && (policy !== 'Always' || deps.runtime.name === 'simulated')) {
+  if (found && (policy !== 'Always' || !deps.runtime.runsPrograms)) {
     record.imageBackOff = undefined;
     emit('Normal', 'Pulled', `Container image "${name}" already present on machine`);
     return { image: found };
@@ -57,7 +57,7 @@ async function lookUp(
   { images, runtime }: Pick<KubeletDeps, 'images' | 'runtime'>,
 ): Promise<NodeImage | undefined> {
   const image = await images.resolve(name);
-  if (image || runtime.name !== 'simulated') return image;
+  if (image || runtime.runsPrograms) return image;
   // Nothing runs there, so any image will do; but a tag that is not among those of a known repository is a mistake.
   return (await images.tagsOf(name)).length > 0 ? undefined : assumedImage(name);
 }
@@ -117,6 +117,7 @@ async function runPull(name: string, { deps, pod, emit }: ImageContext): Promise
   const began = performance.now();
   try {
     const image = await deps.images.pull(name, await pullSecretsOf(pod, deps));
+    if (deps.runtime.runsPrograms) await unpack(image, deps);
     const took = goDuration(performance.now() - began);
     const message = `Successfully pulled image "${name}" in ${took} (${took} including waiting). Image size: ${image.size} bytes.`;
     emit('Normal', 'Pulled', message);
@@ -126,6 +127,18 @@ async function runPull(name: string, { deps, pod, emit }: ImageContext): Promise
     emit('Warning', 'Failed', `Failed to pull image "${name}": ${failure}`);
     emit('Warning', 'Failed', 'Error: ErrImagePull');
     return { failure };
+  }
+}
+
+/** Now, so that an image that cannot be unpacked is one that cannot be had. */
+async function unpack(image: NodeImage, { images }: Pick<KubeletDeps, 'images'>): Promise<void> {
+  try {
+    await images.unpack(image);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new Error(`failed to pull and unpack image "${image.reference}": failed to extract layer: ${why}`, {
+      cause: error,
+    });
   }
 }
 

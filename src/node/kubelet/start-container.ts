@@ -10,6 +10,7 @@ import type { PodVolumes } from '../volumes/pod-volumes.ts';
 import type { KubeletDeps } from './deps.ts';
 import { environmentOf, expand } from './env.ts';
 import { capabilitiesOf, userOf } from './identity.ts';
+import { type Accounts, hostAccounts, readAccounts } from './image-accounts.ts';
 import type { ContainerRecord } from './record.ts';
 import { unsupportedInContainer } from './refuse.ts';
 
@@ -57,15 +58,16 @@ export async function startContainer(
   context: StartContext,
 ): Promise<Started> {
   const { deps, pod, sandbox } = context;
-  const spec = await configured(() => containerSpec(record, image, context));
+  const layers = deps.runtime.runsPrograms ? await deps.images.unpack(image) : [];
+  const accounts = image.base === 'host' ? hostAccounts : await readAccounts(layers);
+  const spec = { ...(await configured(() => containerSpec(record, image, accounts, context))), layers };
   const { user } = spec;
   if (!deps.runtime.runsPrograms) return { handle: await sandbox.start(spec), log: undefined, user };
   const previous = record.restarts - 2;
   if (previous >= 0) await removeLog(logPath(deps.folders.logs, pod, record.container.name, previous));
   const log = openLogFile(logPath(deps.folders.logs, pod, record.container.name, record.restarts));
   try {
-    const layers = await deps.images.unpack(image);
-    const handle = await sandbox.start({ ...spec, layers, output: log.write });
+    const handle = await sandbox.start({ ...spec, output: log.write });
     void handle.exited.then(() => log.close());
     return { handle, log, user };
   } catch (error) {
@@ -82,7 +84,12 @@ async function configured<T>(action: () => Promise<T>): Promise<T> {
   }
 }
 
-async function containerSpec(record: ContainerRecord, image: NodeImage, context: StartContext): Promise<ContainerSpec> {
+async function containerSpec(
+  record: ContainerRecord,
+  image: NodeImage,
+  accounts: Accounts,
+  context: StartContext,
+): Promise<Omit<ContainerSpec, 'layers'>> {
   const { deps, pod, sandbox, volumes } = context;
   const { container } = record;
   const refused = unsupportedInContainer(container);
@@ -95,8 +102,8 @@ async function containerSpec(record: ContainerRecord, image: NodeImage, context:
     services: deps.servicesFor(pod),
     capacity: deps.capacity,
   });
-  const user = userOf(pod, container, image);
-  const env = new Map([...baseEnv(pod, container, image, user.uid), ...own]);
+  const user = userOf(pod, container, image, accounts);
+  const env = new Map([...baseEnv(pod, container, image, homeOf(user.uid, accounts)), ...own]);
   const mounts = deps.runtime.runsPrograms
     ? [...(await volumes.mountsOf(container, own)), await terminationMount(deps, pod, container, user.uid)]
     : [];
@@ -104,7 +111,6 @@ async function containerSpec(record: ContainerRecord, image: NodeImage, context:
     id: randomBytes(32).toString('hex'),
     name: container.name,
     image,
-    layers: [],
     command: commandOf(container, image, own),
     env,
     workingDir: container.workingDir || image.config.workingDir || '/',
@@ -122,10 +128,12 @@ async function containerSpec(record: ContainerRecord, image: NodeImage, context:
   };
 }
 
-function baseEnv(pod: Pod, container: Container, image: NodeImage, uid: number): [string, string][] {
+const homeOf = (uid: number, accounts: Accounts) => accounts.user(String(uid))?.home || (uid === 0 ? '/root' : '/');
+
+function baseEnv(pod: Pod, container: Container, image: NodeImage, home: string): [string, string][] {
   const base: [string, string][] = [
     ['PATH', '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'],
-    ['HOME', uid === 0 ? '/root' : '/'],
+    ['HOME', home],
     ['HOSTNAME', hostnameOf(pod)],
     ...(container.tty ? ([['TERM', 'xterm']] as [string, string][]) : []),
   ];

@@ -12,6 +12,11 @@ import { join } from 'node:path';
 export interface HostBase {
   /** The folder used as a layer. */
   readonly folder: string;
+  /**
+   * The uppermost layer of images with a root of their own: what is mounted into them lands on folders and files of it, and
+   * so within the image, whatever links it has there.
+   */
+  readonly mountPoints: string;
   /** Links that go into /dev. */
   readonly deviceLinks: string;
   /** What is shown of the host, read-only: path on the host and in the container. */
@@ -87,7 +92,8 @@ export async function makeHostBase(dir: string): Promise<HostBase> {
   }
   await writeFile(join(folder, 'opt/homeport/bin/node'), '', { mode: 0o755 });
   binds.push({ from: process.execPath, to: 'opt/homeport/bin/node' });
-  return { folder, deviceLinks: await makeDeviceLinks(dir), binds, ...masks() };
+  const mountPoints = await makeMountPoints(dir);
+  return { folder, mountPoints, deviceLinks: await makeDeviceLinks(dir), binds, ...masks() };
 }
 
 /** /bin and its like are links into /usr on most systems; a link in its place could be turned elsewhere. */
@@ -106,6 +112,17 @@ function loaderFiles(): Record<string, string> {
     ...(existsSync('/etc/ld.so.cache') ? {} : { 'ld.so.cache': '' }),
     ...Object.fromEntries(musl.map((name) => [`ld-${name}.path`, '/lib\n/usr/local/lib\n/usr/lib\n'])),
   };
+}
+
+/** Files of a pod that every container finds in its /etc. */
+export const podFiles = ['hosts', 'hostname', 'resolv.conf'] as const;
+
+async function makeMountPoints(dir: string): Promise<string> {
+  const folder = join(dir, 'mount-points');
+  await rm(folder, { recursive: true, force: true });
+  for (const name of ['proc', 'sys', 'dev', 'etc']) await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
+  for (const name of podFiles) await writeFile(join(folder, 'etc', name), '', { mode: 0o644 });
+  return folder;
 }
 
 async function makeDeviceLinks(dir: string): Promise<string> {

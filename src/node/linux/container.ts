@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { watch } from 'node:fs';
+import { watch, writeFileSync } from 'node:fs';
 import { mkdir, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecStreams } from '../../client/index.ts';
@@ -8,10 +8,12 @@ import { type ContainerExit, type ContainerSpec, type RunningContainer, StartErr
 import type { HostBase } from './base.ts';
 import type { Cgroup, CgroupTree } from './cgroup.ts';
 import { type Child, feed, passOn, startChild } from './child.ts';
+import { enterImage, entering } from './enter-image.ts';
 import { firstStep, launchWords, writeScripts } from './launch.ts';
+import { hasMachineCode } from './machine-code.ts';
 import type { PipePool } from './pipes.ts';
 import { descendantsOf, signalProcess, terminateFirstProcess } from './process.ts';
-import { mountTables, type RootPlan, setupScript } from './setup-script.ts';
+import { entrances, hasOwnRoot, imageRoot, mountTables, type RootPlan, setupScript } from './setup-script.ts';
 import { quote } from './shell.ts';
 import { usageOfGroups, usageOfProcesses } from './usage.ts';
 
@@ -42,11 +44,9 @@ const keeper = `exec 8>&2 2>/dev/null; setpriv --pdeathsig KILL sh -c '[ -e /pro
 
 /** Starts a container in a sandbox and waits until its program runs. @throws StartError */
 export async function startContainer(spec: ContainerSpec, host: ContainerHost): Promise<LinuxContainer> {
-  if (spec.image.base !== 'host') {
-    throw new StartError(
-      'CreateContainerError',
-      `image ${spec.image.reference} has a root of its own, which the linux runtime cannot use yet`,
-    );
+  if (hasOwnRoot(spec) && !hasMachineCode) {
+    const why = `images with a root of their own cannot be entered on ${process.arch}`;
+    throw new StartError('CreateContainerError', `image ${spec.image.reference}: ${why}`);
   }
   const folder = join(host.sandboxDir, spec.id.slice(0, 16));
   const report = join(folder, 'report');
@@ -56,7 +56,8 @@ export async function startContainer(spec: ContainerSpec, host: ContainerHost): 
   const cgroup = await host.cgroups.create(`${host.sandboxId}-${spec.id.slice(0, 16)}`, spec.limits);
   const watchers = new Set<(stream: 'stdout' | 'stderr', chunk: Buffer) => void>();
   const setup = setupScript(spec, plan);
-  const files = writeScripts(host.memoryDir, spec, setup);
+  const entrance = writeEntrance(folder, spec, spec.command, 'start');
+  const files = writeScripts(host.memoryDir, { ...spec, entrance: entrance?.seen }, setup);
   const ns = (name: string) => `--${name}=/proc/${host.pausePid}/ns/${name}`;
   const words = firstStep({
     files,
@@ -104,10 +105,12 @@ function rest(child: Child, milliseconds: number): void {
 
 async function prepareFolder(plan: RootPlan, spec: ContainerSpec): Promise<void> {
   const { folder } = plan;
-  for (const name of ['root', 'work', 'spare', `upper/${plan.oldRoot}`]) {
+  const ofImage = ['image-upper', 'image-work', 'image-spare', 'enter'];
+  for (const name of ['root', 'work', 'spare', `upper/${plan.oldRoot}`, ...(hasOwnRoot(spec) ? ofImage : [])]) {
     await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
   }
   await symlink(plan.base.folder, join(folder, 'base'));
+  await symlink(plan.base.mountPoints, join(folder, 'mount-points'));
   for (const [at, layer] of spec.layers.entries()) await symlink(layer, join(folder, `l${at}`));
   for (const [at, { kind }] of spec.mounts.entries()) {
     const place = join(folder, `v${at}`);
@@ -116,6 +119,26 @@ async function prepareFolder(plan: RootPlan, spec: ContainerSpec): Promise<void>
   for (const [name, table] of Object.entries(mountTables(plan, spec.mounts)))
     await writeFile(join(folder, name), table);
   await writeFile(join(folder, 'report'), '', { mode: 0o600 });
+}
+
+/** Where a program lies that leads into an image with a root of its own: on the host, and as the container's first root has it. */
+interface Entrance {
+  path: string;
+  seen: string;
+}
+
+/** Writes the program that leads to a command; undefined for an image without a root of its own. */
+function writeEntrance(
+  folder: string,
+  spec: ContainerSpec,
+  command: readonly string[],
+  name: string,
+): Entrance | undefined {
+  if (!hasOwnRoot(spec)) return undefined;
+  const path = join(folder, 'enter', name);
+  // At once: a process that is started meanwhile would inherit the open file, and what is being written cannot be run.
+  writeFileSync(path, enterImage({ ...spec, root: imageRoot, program: command[0] ?? '' }), { mode: 0o755, flag: 'wx' });
+  return { path, seen: `${entrances}/${name}` };
 }
 
 /** Waits for the 'ok' in the report and gives the id of the program's process. @throws StartError with what the report says. */
@@ -261,10 +284,14 @@ async function execIn(
   command: readonly string[],
   streams: ExecStreams,
 ): Promise<number> {
-  const report = join(folder, `exec-${serial++}`);
+  const name = `exec-${serial++}`;
+  const report = join(folder, name);
   await writeFile(report, '', { mode: 0o600 });
   const env = streams.tty ? new Map([['TERM', 'xterm'], ...spec.env]) : spec.env;
-  const files = writeScripts(host.memoryDir, { command, env, workingDir: spec.workingDir });
+  const entrance = writeEntrance(folder, spec, command, name);
+  const { workingDir } = spec;
+  const files = writeScripts(host.memoryDir, { command, env, workingDir, entrance: entrance?.seen });
+  const privileges = entrance ? entering(spec) : spec;
   const enter = [
     'nsenter',
     ...['uts', 'ipc', 'net'].map((name) => `--${name}=/proc/${host.pausePid}/ns/${name}`),
@@ -277,7 +304,7 @@ async function execIn(
     files,
     report,
     cgroups: cgroup.folders,
-    next: [...enter, ...launchWords(spec, streams.tty ? onTerminal : undefined)],
+    next: [...enter, ...launchWords(privileges, streams.tty ? onTerminal : undefined)],
   });
   const started = await startChild(
     { words, stdin: streams.stdin !== undefined, tty: streams.tty, uid: spec.user.uid, output },
@@ -300,5 +327,6 @@ async function execIn(
   } finally {
     streams.signal.removeEventListener('abort', kill);
     await rm(report, { force: true });
+    if (entrance) await rm(entrance.path, { force: true });
   }
 }

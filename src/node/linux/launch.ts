@@ -12,6 +12,8 @@ export interface Launch {
   command: readonly string[];
   env: ReadonlyMap<string, string>;
   workingDir: string;
+  /** The program that leads into an image with a root of its own, and does there what is done here otherwise (enterImage). */
+  entrance?: string | undefined;
 }
 
 /** Names that a shell cannot export as they are, or that mean something to it itself. */
@@ -25,6 +27,7 @@ const unfitNames =
  */
 function launchScript(launch: Launch): string {
   const [program = '', ...args] = launch.command;
+  const { entrance } = launch;
   const lines = ['exec 3<&-', 'fail() { echo "$1" >&5; exit 128; }'];
   const names = [...launch.env.keys()];
   const cd = `cd -- ${quote(launch.workingDir)} 2>/dev/null || fail ${quote(`the working directory ${launch.workingDir} cannot be entered`)}`;
@@ -32,11 +35,15 @@ function launchScript(launch: Launch): string {
   if (names.some((name) => unfitNames.test(name))) {
     // Variables named 'a.b' are valid in Kubernetes, and no shell can set them.
     const job = JSON.stringify({ ...launch, env: Object.fromEntries(launch.env), missing });
-    lines.push(cd, `exec ${nodeInContainer} -e ${quote(nodeLauncher)} 3<<'${endMark}'\n${job}\n${endMark}`);
+    lines.push(
+      ...(entrance ? [] : [cd]),
+      `exec ${nodeInContainer} -e ${quote(nodeLauncher)} 3<<'${endMark}'\n${job}\n${endMark}`,
+    );
     return `${lines.join('\n')}\n`;
   }
-  lines.push(cd, 'unset PWD OLDPWD LC_ALL TERM');
+  lines.push(...(entrance ? [] : [cd]), 'unset PWD OLDPWD LC_ALL TERM');
   for (const [name, value] of launch.env) lines.push(`export ${name}=${quote(value)}`);
+  if (entrance) return `${lines.join('\n')}\nexec ${[entrance, program, ...args].map(quote).join(' ')}\n`;
   lines.push(
     `command -v -- ${quote(program)} >/dev/null 2>&1 || fail ${quote(missing)}`,
     'echo ok >&5',
@@ -49,7 +56,8 @@ const endMark = `homeport-${randomBytes(12).toString('hex')}`;
 
 const nodeLauncher = `
 const fs = require('node:fs'), path = require('node:path');
-const { command, env, missing } = JSON.parse(fs.readFileSync(3, 'utf8'));
+const { command, env, missing, entrance } = JSON.parse(fs.readFileSync(3, 'utf8'));
+if (entrance) fs.writeSync(5, 'ok\\n'), process.execve(entrance, [entrance, ...command], env);
 const usable = (file) => { try { fs.accessSync(file, fs.constants.X_OK); return fs.statSync(file).isFile(); } catch { return false; } };
 const places = command[0].includes('/') ? [path.resolve(command[0])] : (env.PATH ?? '').split(':').map((dir) => path.join(dir || '.', command[0]));
 const file = places.find(usable);

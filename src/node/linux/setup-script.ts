@@ -1,14 +1,16 @@
 import { posix } from 'node:path';
 import type { ContainerSpec, Mount } from '../runtime.ts';
-import type { HostBase } from './base.ts';
+import { type HostBase, podFiles } from './base.ts';
+import { entering } from './enter-image.ts';
 import { launchWords } from './launch.ts';
 import { quote } from './shell.ts';
 
 export interface RootPlan {
   base: HostBase;
   /**
-   * The container's own folder: `root`, `upper` and `work`, links `l0`, `l1`, … to its layers, and `v0`, `v1`, … where its
-   * volumes are mounted first.
+   * The container's own folder: `root`, `upper` and `work`, links `l0`, `l1`, … to its layers, `v0`, `v1`, … where its
+   * volumes are mounted first, and for an image with a root of its own `image-upper`, `image-work` and `enter`, where the
+   * programs that lead into it are.
    */
   folder: string;
   /** Folder with this pod's hosts, hostname and resolv.conf. */
@@ -25,7 +27,7 @@ export interface RootPlan {
 export function setupScript(spec: ContainerSpec, plan: RootPlan): string {
   const { folder, oldRoot } = plan;
   const links = spec.layers.map((_, at) => `l${at}`).reverse();
-  const lower = ['base', ...links].join(':');
+  const own = hasOwnRoot(spec);
   const lines = [
     'set -e',
     'exec 4<&-',
@@ -35,34 +37,56 @@ export function setupScript(spec: ContainerSpec, plan: RootPlan): string {
     // From here on, complaints of mount(8) and its like are the report.
     'exec 6>&2 2>&5',
     `cd ${quote(folder)}`,
-    // Where the data folder's file system cannot carry an overlay's upper layer, memory does.
-    `mount -t overlay overlay -o lowerdir=${lower},upperdir=upper,workdir=work root 2>/dev/null || {`,
-    '  mount -t tmpfs -o mode=755 tmpfs spare',
-    `  mkdir -p spare/upper/${oldRoot} spare/work`,
-    `  mount -t overlay overlay -o lowerdir=${lower},upperdir=spare/upper,workdir=spare/work root`,
-    '}',
+    ...overlaySteps(['base', ...(own ? [] : links)], 'root', '', oldRoot),
     'mount -a -T system',
     `cp -a /dev/null /dev/zero /dev/full /dev/random /dev/urandom /dev/tty ${quote(`${plan.base.deviceLinks}/.`)} root/dev/`,
     'mount -a -T devices',
     'mount -a -T volumes',
     // The terminal's name is in the host's devpts; here it is found as the console.
     ...(spec.tty ? [': >root/dev/console', 'mount --bind "$(readlink /proc/self/fd/0)" root/dev/console'] : []),
+    ...(own ? [...overlaySteps(['mount-points', ...links], `root${imageRoot}`, 'image-'), 'mount -a -T image'] : []),
     'cd root',
     `pivot_root . ${oldRoot}`,
     'cd /',
-    guard,
+    own ? enterImageFolder : enterFolder,
     ...volumeSteps(spec.mounts, `/${oldRoot}${folder}`),
-    `mkdir -p -- ${quote(spec.workingDir)}`,
+    `enter ${quote(spec.workingDir)}`,
     'cd /',
     `umount -l /${oldRoot}`,
     `rmdir /${oldRoot}`,
-    ...(spec.readOnlyRoot ? ['/', '/etc'].map((path) => `mount -o remount,bind,ro none ${path}`) : []),
+    ...(spec.readOnlyRoot ? readOnlyPlaces(own).map((path) => `mount -o remount,bind,ro none ${path}`) : []),
     'echo root >&5',
     'exec 2>&6 6>&-',
     // On a terminal the program leads a session of its own: the one outside its PID namespace is no use for job control.
-    `exec ${[...(spec.tty ? ['setsid', '-c'] : []), ...launchWords(spec)].map(quote).join(' ')}`,
+    `exec ${[...(spec.tty ? ['setsid', '-c'] : []), ...launchWords(own ? entering(spec) : spec)].map(quote).join(' ')}`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/**
+ * Where the root of an image is that has one of its own: in a root that is the host base's, whose programs set it up and
+ * go into it. Nothing of the image is run before its program is, which has no privileges any more.
+ */
+export const imageRoot = '/mnt';
+
+export const hasOwnRoot = ({ image }: Pick<ContainerSpec, 'image'>) => image.base !== 'host';
+
+/** Where the programs are that lead into an image with a root of its own (enterImage). */
+export const entrances = '/home';
+
+const readOnlyPlaces = (own: boolean) => (own ? [imageRoot] : ['/', '/etc']);
+
+/** Mounts layers over each other. Where the data folder's file system cannot carry the upper layer, memory does. */
+function overlaySteps(layers: readonly string[], at: string, prefix: string, oldRoot = ''): string[] {
+  const lower = layers.join(':');
+  const spare = `${prefix}spare`;
+  return [
+    `mount -t overlay overlay -o nodev,lowerdir=${lower},upperdir=${prefix}upper,workdir=${prefix}work ${at} 2>/dev/null || {`,
+    `  mount -t tmpfs -o mode=755 tmpfs ${spare}`,
+    `  mkdir -p ${spare}/upper/${oldRoot} ${spare}/work`,
+    `  mount -t overlay overlay -o nodev,lowerdir=${lower},upperdir=${spare}/upper,workdir=${spare}/work ${at}`,
+    '}',
+  ];
 }
 
 /** A file in the form of fstab(5), for one call of mount(8): each process costs a millisecond, and a start has some twenty mounts. */
@@ -71,15 +95,16 @@ function mountTable(rows: readonly Row[]): string {
   return rows.map(([from, to, type, options]) => `${field(from)} ${field(to)} ${type} ${options} 0 0\n`).join('');
 }
 
-/** The tables that the script expects as files `system`, `devices` and `volumes` in the container's folder. */
+/** The tables that the script expects as files by these names in the container's folder. */
 export function mountTables(
   plan: RootPlan,
   mounts: readonly Mount[],
-): Record<'system' | 'devices' | 'volumes', string> {
+): Record<'system' | 'devices' | 'volumes' | 'image', string> {
   const root = `${plan.folder}/root`;
   return {
     system: mountTable(systemMounts(root, plan)),
     devices: mountTable(deviceMounts(root)),
+    image: mountTable(imageMounts(root, plan)),
     volumes: mountTable(mounts.map((mount, at) => stagedMount(mount, `${plan.folder}/v${at}`))),
   };
 }
@@ -107,9 +132,17 @@ function systemMounts(root: string, plan: RootPlan): Row[] {
     ['sysfs', at('sys'), 'sysfs', 'ro,nosuid,nodev,noexec'],
     ...base.maskedFolders.map((path): Row => ['tmpfs', at(path), 'tmpfs', 'ro,size=0']),
     ['tmpfs', at('dev'), 'tmpfs', 'nosuid,mode=755,size=64k'],
-    ...['hosts', 'hostname', 'resolv.conf'].map(
-      (name): Row => [`${plan.etc}/${name}`, at(`etc/${name}`), 'none', 'bind'],
-    ),
+    ...podFiles.map((name): Row => [`${plan.etc}/${name}`, at(`etc/${name}`), 'none', 'bind']),
+  ];
+}
+
+/** What an image with a root of its own sees of the one around it. */
+function imageMounts(root: string, plan: RootPlan): Row[] {
+  const at = (path: string) => posix.join(root, imageRoot, path);
+  return [
+    ...['proc', 'sys', 'dev'].map((name): Row => [posix.join(root, name), at(name), 'none', 'rbind']),
+    ...podFiles.map((name): Row => [`${plan.etc}/${name}`, at(`etc/${name}`), 'none', 'bind']),
+    [`${plan.folder}/enter`, posix.join(root, entrances), 'none', 'bind,ro,nosuid,nodev'],
   ];
 }
 
@@ -126,12 +159,76 @@ function deviceMounts(root: string): Row[] {
  * Programs that still have their privileges, here and in an exec, are loaded from these places and run as these files
  * say. A volume there, or a link in an image that leads a volume there, would be a way up to root on the host.
  */
-const guard = `guard() {
+const enterFolder = `enter() {
+  mkdir -p -- "$1"
+  cd -P -- "$1"
+}
+open_file() {
+  enter "$(dirname -- "$1")"
+  name=./\${1##*/}
+  [ -e "$name" ] || : >>"$name"
+  exec 7<"$name"
+}
+guard() {
   case "$1/" in
   //|[!/]*|/etc/|/etc/ld.so.*|/etc/ld-musl-*|/etc/nsswitch.conf/|/usr/*|/bin/*|/sbin/*|/lib/*|/lib32/*|/lib64/*|/libx32/*|/proc/*|/sys/*)
     echo "a volume cannot be mounted at $2: \${1:-what it leads to} belongs to the system that every container sees" >&5
     exit 1
   esac
+}`;
+
+/**
+ * The same for an image with a root of its own. The shell's root is another one: so the way is gone step by step, and
+ * links are followed as the image means them. Where that has led is looked at last, because others may change the links.
+ */
+const enterImageFolder = `enter() {
+  cd ${imageRoot}
+  rest=$1 links=0
+  while [ -n "$rest" ]; do
+    step=\${rest%%/*}
+    case $rest in */*) rest=\${rest#*/} ;; *) rest= ;; esac
+    case $step in
+    ''|.) ;;
+    ..) [ "$(pwd -P)" = ${imageRoot} ] || cd -P .. ;;
+    *)
+      if [ -L "./$step" ]; then
+        links=$((links + 1))
+        [ $links -le 40 ] || { echo "the way to $1 goes through too many links" >&5; exit 1; }
+        to=$(readlink -- "./$step")
+        case $to in /*) cd ${imageRoot} ;; esac
+        rest=$to/$rest
+      else
+        [ -e "./$step" ] || mkdir -- "./$step"
+        cd -P -- "./$step"
+      fi
+    esac
+  done
+  case "$(pwd -P)/" in
+  ${imageRoot}/*) ;;
+  *) echo "the way to $1 leads out of the image" >&5; exit 1 ;;
+  esac
+}
+open_file() {
+  file=$1 hops=0
+  while enter "$(dirname -- "$file")" && name=./\${file##*/} && [ -L "$name" ]; do
+    hops=$((hops + 1))
+    [ $hops -le 40 ] || { echo "the way to $1 goes through too many links" >&5; exit 1; }
+    to=$(readlink -- "$name")
+    case $to in
+    /*) file=$to ;;
+    *) file=$(pwd -P) file=\${file#${imageRoot}}/$to ;;
+    esac
+  done
+  [ -e "$name" ] || : >>"$name"
+  exec 7<"$name"
+}
+guard() {
+  case "$1/" in
+  ${imageRoot}/proc/*|${imageRoot}/sys/*|${imageRoot}/) ;;
+  ${imageRoot}/*) return ;;
+  esac
+  echo "a volume cannot be mounted at $2: \${1#${imageRoot}} belongs to the system" >&5
+  exit 1
 }`;
 
 /**
@@ -149,14 +246,10 @@ function volumeSteps(mounts: readonly Mount[], staged: string): string[] {
 }
 
 function fileSteps({ containerPath }: Mount, source: string): string[] {
-  const name = quote(`./${posix.basename(containerPath)}`);
-  const parent = quote(posix.dirname(containerPath));
+  const target = quote(containerPath);
   return [
-    `mkdir -p -- ${parent}`,
-    `cd -P -- ${parent}`,
-    `[ -e ${name} ] || : >>${name}`,
-    `exec 7<${name}`,
-    `guard "$(readlink /proc/self/fd/7)" ${quote(containerPath)}`,
+    `open_file ${target}`,
+    `guard "$(readlink /proc/self/fd/7)" ${target}`,
     `mount -c --bind ${quote(source)} /proc/self/fd/7`,
     'exec 7<&-',
     'cd /',
@@ -167,11 +260,11 @@ function folderSteps({ containerPath, subPath }: Mount, source: string): string[
   const target = quote(containerPath);
   const wanted = quote(posix.join(source, subPath ?? ''));
   return [
-    `mkdir -p -- ${target}`,
+    `enter ${target}`,
     `cd -P -- ${wanted}`,
     `[ "$(/bin/pwd -P)" = ${wanted} ] || { echo ${quote(`subPath ${subPath} leads out of its volume`)} >&5; exit 1; }`,
     'exec 7<.',
-    `cd -P -- ${target}`,
+    `enter ${target}`,
     `guard "$(pwd -P)" ${target}`,
     'mount -c --bind /proc/self/fd/7 .',
     'exec 7<&-',
