@@ -9,6 +9,7 @@ export interface Configuration {
   appsPort?: number;
   bindAddress: string;
   runtime: string;
+  simulateNodes?: number;
   serviceClusterIpRange?: string;
   authorizationMode: string;
   tokenAuthFile?: string;
@@ -76,6 +77,12 @@ export const options: readonly Option[] = [
     description: 'how pods run; auto takes the best that works here',
     fallback: 'auto',
     choices: ['auto', 'linux', 'simulated'],
+  },
+  {
+    field: 'simulateNodes',
+    flag: '--simulate-nodes <count>',
+    description: 'also have so many nodes that only pretend: pods on them are Running and Ready at once',
+    number: true,
   },
   {
     field: 'serviceClusterIpRange',

@@ -4,7 +4,14 @@ import { type ApiServer, startApiServer, writePrivateFile } from '../apiserver/i
 import { type Capability, type Client, createClient, createPlatformContext } from '../client/index.ts';
 import { compose } from '../compose/index.ts';
 import { resourceOf } from '../machinery/index.ts';
-import { chooseRuntime, type NodeAgent, type RuntimeChoice, reserveNetwork, startNode } from '../node/index.ts';
+import {
+  chooseRuntime,
+  type NodeAgent,
+  type RuntimeChoice,
+  reserveNetwork,
+  startNode,
+  startSimulatedNodes,
+} from '../node/index.ts';
 import { createPuller, openImageStore } from '../registry/index.ts';
 import { createDrivers, createFolderDriver, type DriverSet, watchDrivers } from '../volumes/index.ts';
 import { installSnapshots, installStandardClass, unhandledKinds, workloadControllers } from '../workloads/index.ts';
@@ -67,6 +74,7 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
     running.defer(() => node.stop());
     insist('--apps-port', configuration.appsPort, Number(new URL(node.appsUrl).port));
     api.connectNode(node.name, node);
+    running.defer(await startSimulatedNodes(context, configuration.simulateNodes ?? 0));
 
     const { client } = context;
     await Promise.all([installKinds(client), installStandardClass(client), installSnapshots(client)]);
@@ -103,7 +111,7 @@ function startEmbeddedApi(
   log: Logger,
 ): Promise<ApiServer> {
   // What is left are the API server's own options, by the same names.
-  const { appsPort: _, runtime: __, logLevel: ___, securePort, ...own } = configuration;
+  const { appsPort: _, runtime: __, logLevel: ___, simulateNodes: ____, securePort, ...own } = configuration;
   return startApiServer({
     ...own,
     port: securePort ?? usualPorts.api,

@@ -84,6 +84,7 @@ export * from './resource.ts';
 export * from './schema.ts';
 export { type SchemaField, schemaFieldAt } from './schema-path.ts';
 export {
+  type LabelRequirement,
   type LabelSelector,
   type LabelSelectorSpec,
   labelSelectorOf,

@@ -1,6 +1,7 @@
 import { ApiError, groupResource, notFound } from '../../machinery/index.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
+import { bind } from './binding.ts';
 import { answerComputed } from './computed.ts';
 import { create } from './create.ts';
 import { remove, removeCollection } from './delete.ts';
@@ -9,7 +10,7 @@ import { patch } from './patch.ts';
 import { get, list, watch } from './read.ts';
 import type { ApiRequest, Outcome } from './request.ts';
 import { scale } from './scale.ts';
-import { answerVirtual, bind } from './subresources.ts';
+import { answerVirtual } from './subresources.ts';
 import { update } from './update.ts';
 
 /** 404 for a path that nothing serves. */

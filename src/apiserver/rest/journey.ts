@@ -170,15 +170,7 @@ export function* finishCreate(write: Write, object: KubeObject): Steps<Decision>
 }
 
 /** Which part of an object an update is about: the whole (but status, where that is separate) or one subresource. */
-export type UpdateScope =
-  | 'status'
-  | 'approval'
-  | 'scale'
-  | 'finalize'
-  | 'binding'
-  | 'ephemeralcontainers'
-  | 'resize'
-  | undefined;
+export type UpdateScope = 'status' | 'approval' | 'scale' | 'finalize' | 'ephemeralcontainers' | 'resize' | undefined;
 
 /** True for the subresources that change nothing but the status. */
 export function isStatusScope(scope: UpdateScope): scope is 'status' | 'approval' {
@@ -186,14 +178,7 @@ export function isStatusScope(scope: UpdateScope): scope is 'status' | 'approval
 }
 
 /** Subresources whose writes have rules of their own: those of the kind do not hold for them. */
-const WITH_OWN_RULES = new Set<UpdateScope>([
-  'status',
-  'approval',
-  'binding',
-  'ephemeralcontainers',
-  'finalize',
-  'resize',
-]);
+const WITH_OWN_RULES = new Set<UpdateScope>(['status', 'approval', 'ephemeralcontainers', 'finalize', 'resize']);
 
 /** Updates that change what an object asks for. */
 const COUNTED = new Set<UpdateScope>([undefined, 'scale', 'ephemeralcontainers', 'resize']);
@@ -225,7 +210,7 @@ export function* finishUpdate(
   const { core, registration, request } = write;
   const prepare = (object: KubeObject): void => {
     keepIdentity(object, old);
-    if (!isStatusScope(scope) && hasStatus(registration) && scope !== 'binding') restoreStatus(object, old);
+    if (!isStatusScope(scope) && hasStatus(registration)) restoreStatus(object, old);
     normalize(registration, object);
   };
   prepare(changed.object);

@@ -36,6 +36,7 @@ export function upCommand(): Command {
     ['homeport up', 'data in .homeport, the usual ports or free ones'],
     ['homeport up --data /tmp/ci --secure-port 0 --apps-port 0', 'for CI: nothing shared, any free ports'],
     ['homeport up --runtime simulated', 'pods that only pretend to run'],
+    ['homeport up --simulate-nodes 1000', 'a thousand nodes besides, in three zones: to see what scale does'],
   ]);
 }
 

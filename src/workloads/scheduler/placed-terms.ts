@@ -1,5 +1,6 @@
 import type { PodInfo } from './pod-info.ts';
 import { isInSet, type NamespaceLabels, type PodTerm } from './pod-terms.ts';
+import { createSelectorIndex } from './selector-index.ts';
 import { createTopologyCounts, type Topology, type TopologyCounts } from './topology-counts.ts';
 
 /** What pods on nodes say about the pods near them: a term that some of them share, and where those are. */
@@ -22,6 +23,7 @@ const requiredWeight = 1;
 
 export function createPlacedTerms(topology: Topology, namespaceLabels: NamespaceLabels): PlacedTerms {
   const terms = new Map<string, PlacedTerm>();
+  const index = createSelectorIndex<PlacedTerm>();
 
   function add(term: PodTerm, weight: number, node: string, sign: 1 | -1): void {
     const id = `${weight} ${term.id}`;
@@ -29,9 +31,12 @@ export function createPlacedTerms(topology: Topology, namespaceLabels: Namespace
     if (!found) {
       found = { term, weight, counts: createTopologyCounts(topology) };
       terms.set(id, found);
+      index.add(term.selector, found);
     }
     found.counts.add(node, sign);
-    if (found.counts.isEmpty) terms.delete(id);
+    if (!found.counts.isEmpty) return;
+    terms.delete(id);
+    index.delete(term.selector, found);
   }
 
   return {
@@ -41,10 +46,6 @@ export function createPlacedTerms(topology: Topology, namespaceLabels: Namespace
       for (const { term, weight } of affinity.preferred) add(term, weight, node, sign);
       for (const { term, weight } of antiAffinity.preferred) add(term, -weight, node, sign);
     },
-    about(pod) {
-      const found: PlacedTerm[] = [];
-      for (const placed of terms.values()) if (isInSet(pod, placed.term, namespaceLabels)) found.push(placed);
-      return found;
-    },
+    about: (pod) => index.candidates(pod.labels).filter(({ term }) => isInSet(pod, term, namespaceLabels)),
   };
 }

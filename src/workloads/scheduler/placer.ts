@@ -15,7 +15,7 @@ export interface Unplaced {
   readonly filter: Filter;
 }
 
-/** The nodes that are looked at: all up to so many; of more, this share of them, which is enough to find a good one. */
+/** Of this many nodes that may take a pod, or this share of all, one is good enough (percentageOfNodesToScore). */
 const [leastNodes, leastPercent] = [100, 5];
 
 /** Finds nodes for pods. */
@@ -43,8 +43,13 @@ export function createPlacer(cluster: Cluster, plugins: readonly Plugin[]): Plac
     return only && leftOutBy ? { filter, only, leftOutBy } : { filter };
   }
 
-  function search(nodes: readonly NodeInfo[], admits: Filter, refusals: Map<NodeInfo, Refusal>): NodeInfo[] {
-    const enough = nodesToFind(nodes.length);
+  /** Nodes that may take a pod, as many as are enough to choose from. */
+  function search(
+    nodes: readonly NodeInfo[],
+    enough: number,
+    admits: Filter,
+    refusals: Map<NodeInfo, Refusal>,
+  ): NodeInfo[] {
     const found: NodeInfo[] = [];
     let looked = 0;
     while (looked < nodes.length && found.length < enough) {
@@ -75,7 +80,8 @@ export function createPlacer(cluster: Cluster, plugins: readonly Plugin[]): Plac
       const own = cluster.node(pod.pod.status?.nominatedNodeName ?? '');
       if (own && !admits(own)) return { node: own };
       const nodes = only ? [...only].map(cluster.node).filter((node) => node !== undefined) : cluster.nodes;
-      const node = best(pod, search(nodes, admits, refusals));
+      const enough = nodesToFind(nodes.length, pod);
+      const node = best(pod, search(nodes, enough, admits, refusals));
       if (node) return { node };
       return leftOutBy ? { refusals, filter: admits, leftOutBy } : { refusals, filter: admits };
     },
@@ -107,9 +113,12 @@ function withNominated(pod: PodInfo, cluster: Cluster, filter: Filter): Filter {
   };
 }
 
-function nodesToFind(count: number): number {
-  if (count < leastNodes) return count;
-  const percent = Math.max(leastPercent, 50 - Math.trunc(count / 125));
+/** A pod that says what it prefers is worth a longer search: kube-scheduler's half of the nodes, less if they are many. */
+function nodesToFind(count: number, { pod, affinity, antiAffinity }: PodInfo): number {
+  const prefers =
+    pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution !== undefined ||
+    affinity.preferred.length + antiAffinity.preferred.length > 0;
+  const percent = prefers ? Math.max(leastPercent, 50 - Math.trunc(count / 125)) : leastPercent;
   return Math.max(leastNodes, Math.trunc((count * percent) / 100));
 }
 

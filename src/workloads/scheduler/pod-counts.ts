@@ -1,5 +1,6 @@
 import type { PodInfo } from './pod-info.ts';
 import { includesNamespace, isInSet, type NamespaceLabels, type PodSet } from './pod-terms.ts';
+import { createSelectorIndex } from './selector-index.ts';
 import { createTopologyCounts, type Topology, type TopologyCounts } from './topology-counts.ts';
 
 /** The pods that are on nodes. */
@@ -34,6 +35,8 @@ const most = 500;
 
 export function createPodCounts(placed: PlacedPods, topology: Topology, namespaceLabels: NamespaceLabels): PodCounts {
   const tallies = new Map<string, Tally>();
+  /** By the selector of the first of their sets. */
+  const index = createSelectorIndex<Tally>();
 
   function counts({ sets, live }: Tally, pod: PodInfo): boolean {
     return !(live && pod.terminating) && sets.every((set) => isInSet(pod, set, namespaceLabels));
@@ -50,9 +53,15 @@ export function createPodCounts(placed: PlacedPods, topology: Topology, namespac
     return tally;
   }
 
+  function forget(id: string, tally: Tally): void {
+    tallies.delete(id);
+    const [first] = tally.sets;
+    if (first) index.delete(first.selector, tally);
+  }
+
   function forgetOldest(): void {
-    for (const id of tallies.keys()) {
-      tallies.delete(id);
+    for (const [id, tally] of tallies) {
+      forget(id, tally);
       return;
     }
   }
@@ -62,16 +71,20 @@ export function createPodCounts(placed: PlacedPods, topology: Topology, namespac
       const id = `${live}\n${sets.map((set) => set.id).join('\n')}`;
       let tally = tallies.get(id);
       if (tally) tallies.delete(id);
-      else tally = begin(sets, live);
+      else {
+        tally = begin(sets, live);
+        const [first] = sets;
+        if (first) index.add(first.selector, tally);
+      }
       tallies.set(id, tally);
       if (tallies.size > most) forgetOldest();
       return tally.counts;
     },
     count(pod, node, sign) {
-      for (const tally of tallies.values()) if (counts(tally, pod)) tally.counts.add(node, sign);
+      for (const tally of index.candidates(pod.labels)) if (counts(tally, pod)) tally.counts.add(node, sign);
     },
     forgetNamespaces() {
-      for (const [id, { sets }] of tallies) if (sets.some((set) => set.namespaceSelector)) tallies.delete(id);
+      for (const [id, tally] of tallies) if (tally.sets.some((set) => set.namespaceSelector)) forget(id, tally);
     },
   };
 }
