@@ -37,6 +37,7 @@ describe('a deployment', () => {
       const { status, metadata } = await cluster.client.get(deployments, key('web'));
       const [set = ''] = await names(replicaSets);
       expect(metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('1');
+      expect(metadata.generation).toBe(1);
       expect(status?.['conditions']).toMatchObject([
         { type: 'Available', status: 'True', reason: 'MinimumReplicasAvailable' },
         {

@@ -49,6 +49,49 @@ describe('a service', () => {
     });
   });
 
+  it('without a selector is where Endpoints written by hand say, in slices too', async () => {
+    const metadata = { name: 'db', namespace };
+    const spec = { ports: [{ name: 'sql', port: 5432 }] };
+    await cluster.client.create(services, { apiVersion: 'v1', kind: 'Service', metadata, spec });
+    await cluster.client.create(endpoints, {
+      ...{ apiVersion: 'v1', kind: 'Endpoints' },
+      metadata: { ...metadata, labels: { team: 'x' }, annotations: { note: 'hi' } },
+      subsets: [
+        {
+          addresses: [{ ip: '192.0.2.7', hostname: 'db-0' }, { ip: '2001:db8::7' }],
+          notReadyAddresses: [{ ip: '192.0.2.8' }],
+          ports: [{ name: 'sql', port: 5433 }],
+        },
+      ],
+    });
+    const mirrors = async () => (await cluster.client.list(slices, { namespace })).items;
+    await until(async () => {
+      const byFamily = Object.fromEntries((await mirrors()).map((slice) => [slice['addressType'], slice]));
+      expect(byFamily['IPv4']).toMatchObject({
+        metadata: {
+          annotations: { note: 'hi' },
+          labels: {
+            team: 'x',
+            'kubernetes.io/service-name': 'db',
+            'endpointslice.kubernetes.io/managed-by': 'endpointslicemirroring-controller.k8s.io',
+          },
+          ownerReferences: [{ kind: 'Endpoints', name: 'db', controller: true }],
+        },
+        endpoints: [
+          { addresses: ['192.0.2.7'], hostname: 'db-0', conditions: { ready: true } },
+          { addresses: ['192.0.2.8'], conditions: { ready: false } },
+        ],
+        ports: [{ name: 'sql', port: 5433, protocol: 'TCP' }],
+      });
+      expect(byFamily['IPv6']).toMatchObject({ endpoints: [{ addresses: ['2001:db8::7'] }] });
+    });
+    const skip = { 'endpointslice.kubernetes.io/skip-mirror': 'true' };
+    await cluster.client.patch(endpoints, key('db'), 'merge', { metadata: { labels: skip } });
+    await until(async () => expect(await mirrors()).toEqual([]));
+    await cluster.client.delete(services, key('db'));
+    await until(async () => expect(await names(endpoints)).toEqual([]));
+  });
+
   it('kubernetes leads to the API server', async () => {
     await until(async () => {
       const slice = await cluster.client.get(slices, { name: 'kubernetes', namespace: 'default' });

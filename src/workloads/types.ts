@@ -109,6 +109,7 @@ export type PodStatus = {
   startTime?: string;
   nominatedNodeName?: string;
   podIP?: string;
+  podIPs?: { ip: string }[];
   conditions?: Condition[];
   containerStatuses?: ContainerStatus[];
   initContainerStatuses?: ContainerStatus[];
@@ -175,6 +176,8 @@ export type ServicePort = {
 export type ServiceSpec = {
   type?: string;
   clusterIP?: string;
+  ipFamilies?: ('IPv4' | 'IPv6')[];
+  trafficDistribution?: string;
   selector?: Record<string, string>;
   ports?: ServicePort[];
   publishNotReadyAddresses?: boolean;

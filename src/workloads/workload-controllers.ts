@@ -10,6 +10,7 @@ import { clusterRoleAggregation } from './cluster-role-aggregation.ts';
 import { deploymentController } from './deployment/controller.ts';
 import { apiServerEndpointsController } from './endpoints/api-server.ts';
 import { endpointsController } from './endpoints/controller.ts';
+import { endpointsMirroringController } from './endpoints/mirroring-controller.ts';
 import { withFieldManager } from './field-manager.ts';
 import { garbageCollector } from './gc/controller.ts';
 import { isTracked } from './job/pods.ts';
@@ -55,6 +56,7 @@ export function workloadControllers(platform: PlatformContext, options: Workload
     deploymentController(context),
     replicaSetController(context),
     endpointsController(context),
+    endpointsMirroringController(context),
     garbageCollector(context),
     namespaceController(context),
     serviceAccountController(context),

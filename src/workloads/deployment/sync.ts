@@ -40,7 +40,8 @@ export async function syncNewSet(writer: Writer, rollout: Rollout): Promise<void
 async function recordRevision({ client }: Writer, deployment: Deployment, revision: string | undefined): Promise<void> {
   if (!revision || deployment.metadata.annotations?.[revisionAnnotation] === revision) return;
   const patch = { metadata: { annotations: { [revisionAnnotation]: revision } } };
-  const { metadata } = await client.patch(deployments, deployment.metadata, 'merge', patch);
+  // As a part of the status it is no change of what is wanted, and makes no new generation.
+  const { metadata } = await client.patch(deployments, deployment.metadata, 'merge', patch, { subresource: 'status' });
   // The status is written next and needs the revision of this write.
   deployment.metadata = metadata;
 }

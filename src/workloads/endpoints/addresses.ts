@@ -9,10 +9,15 @@ export interface BackendPort {
   appProtocol?: string;
 }
 
+export type Family = 'IPv4' | 'IPv6';
+
 /** One pod behind a service, with the conditions of a discovery/v1 Endpoint. */
 export interface Backend {
   pod: Pod;
-  ip: string;
+  /** The pod's addresses; those of a family that the service does not have play no role. */
+  ips: readonly string[];
+  /** The zone of the node that the pod runs on. */
+  zone: string | undefined;
   ready: boolean;
   serving: boolean;
   terminating: boolean;
@@ -24,26 +29,48 @@ export interface BackendGroup {
   backends: Backend[];
 }
 
+/** The zone of a node; undefined if it has none. */
+export type ZoneOf = (node: string) => string | undefined;
+
+/** The families of a service's addresses, the first of them the main one. */
+export function familiesOf({ spec }: Service): readonly Family[] {
+  const { ipFamilies = [], clusterIP = '' } = spec ?? {};
+  return ipFamilies.length > 0 ? ipFamilies : [familyOf(clusterIP)];
+}
+
+export function familyOf(ip: string): Family {
+  return ip.includes(':') ? 'IPv6' : 'IPv4';
+}
+
 /** The pods behind a service, grouped by the ports that its target ports stand for in them; groups and pods in order of name. */
-export function backendGroups(service: Service, pods: readonly Pod[]): BackendGroup[] {
+export function backendGroups(
+  service: Service,
+  pods: readonly Pod[],
+  zoneOf: ZoneOf = () => undefined,
+): BackendGroup[] {
   const groups = new Map<string, BackendGroup>();
   for (const pod of pods.toSorted(byName)) {
-    const ip = pod.status?.podIP;
-    if (!ip || isFinished(pod)) continue;
+    const ips = ipsOf(pod);
+    if (ips.length === 0 || isFinished(pod)) continue;
     const ports = portsIn(service, pod);
     const key = JSON.stringify(ports);
     const group = groups.get(key) ?? { ports, backends: [] };
-    group.backends.push(backendOf(service, pod, ip));
+    group.backends.push(backendOf(service, pod, ips, zoneOf(pod.spec?.nodeName ?? '')));
     groups.set(key, group);
   }
   return [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
 }
 
-function backendOf(service: Service, pod: Pod, ip: string): Backend {
+function ipsOf({ status }: Pod): string[] {
+  const { podIP, podIPs = podIP ? [{ ip: podIP }] : [] } = status ?? {};
+  return podIPs.map(({ ip }) => ip);
+}
+
+function backendOf(service: Service, pod: Pod, ips: readonly string[], zone: string | undefined): Backend {
   const terminating = pod.metadata.deletionTimestamp !== undefined;
   const serving = isReady(pod);
   const ready = (service.spec?.publishNotReadyAddresses ?? false) || (serving && !terminating);
-  return { pod, ip, ready, serving, terminating };
+  return { pod, ips, zone, ready, serving, terminating };
 }
 
 function portsIn(service: Service, pod: Pod): BackendPort[] {

@@ -5,18 +5,19 @@ import {
   type Informer,
   type PlatformContext,
 } from '../../client/index.ts';
-import { isReason, type KubeObject, keyOf, objectKey, type Resource, splitKey } from '../../machinery/index.ts';
-import { ignoringAbsence, isNamespaceTerminating } from '../refusals.ts';
-import { endpointSlices, endpoints, pods, services } from '../resources.ts';
+import { type KubeObject, keyOf } from '../../machinery/index.ts';
+import { isNamespaceTerminating } from '../refusals.ts';
+import { endpointSlices, endpoints, nodes, pods, services } from '../resources.ts';
 import type { Pod, Service } from '../types.ts';
-import { type BackendGroup, backendGroups } from './addresses.ts';
+import { backendGroups } from './addresses.ts';
 import { endpointsFor, isManagedEndpoints, isSameEndpoints } from './legacy.ts';
-import { isManaged, serviceNameLabel, sliceChanges } from './slices.ts';
+import { isManaged, sliceChanges } from './slices.ts';
+import { addServiceIndex, createUnlessThere, remove, serviceIndex, serviceKeys, writeSlices } from './writes.ts';
 
 /** 'namespace/label=value' of pods and, for one label of its selector, of services: how each finds the other. */
 const labelIndex = 'labels';
 const selectorIndex = 'selector';
-const serviceIndex = 'service';
+const zoneLabel = 'topology.kubernetes.io/zone';
 
 /** Keeps the EndpointSlices of services that select pods, and the Endpoints that mirror them. */
 export function endpointsController(context: PlatformContext): Controller {
@@ -25,9 +26,14 @@ export function endpointsController(context: PlatformContext): Controller {
   const podInformer = informers.for(pods);
   const sliceInformer = informers.for(endpointSlices);
   const endpointsInformer = informers.for(endpoints);
+  const nodeInformer = informers.for(nodes);
+  /** Services that have gone since the last look: their Endpoints go too, whoever made them. */
+  const gone = new Set<string>();
   podInformer.addIndex(labelIndex, labelKeys);
   serviceInformer.addIndex(selectorIndex, (service) => selectorKeys(service as Service).slice(0, 1));
-  sliceInformer.addIndex(serviceIndex, serviceKeys);
+  addServiceIndex(sliceInformer);
+
+  const zoneOf = (node: string): string | undefined => nodeInformer.get(node)?.metadata.labels?.[zoneLabel];
 
   async function reconcile(key: string): Promise<undefined> {
     const service = serviceInformer.get(key) as Service | undefined;
@@ -35,12 +41,14 @@ export function endpointsController(context: PlatformContext): Controller {
     const slices = sliceInformer.byIndex(serviceIndex, key).filter(isManaged);
     if (!service || service.metadata.deletionTimestamp || !isSelecting(service)) {
       // With the service itself its slices go by their owner reference; a service that stops selecting keeps its own.
-      if (!service && current && isManagedEndpoints(current)) await remove(client, endpoints, current);
+      const isLeftOver = !service && current && (gone.has(key) || isManagedEndpoints(current));
+      if (isLeftOver) await remove(client, endpoints, current);
+      gone.delete(key);
       return;
     }
-    const groups = backendGroups(service, selectedPods(podInformer, service));
+    const groups = backendGroups(service, selectedPods(podInformer, service), zoneOf);
     try {
-      await writeSlices(client, service, groups, slices);
+      await writeSlices(client, sliceChanges(service, groups, slices));
       await writeEndpoints(client, endpointsFor(service, groups), current);
     } catch (error) {
       if (!isNamespaceTerminating(error)) throw error;
@@ -51,7 +59,15 @@ export function endpointsController(context: PlatformContext): Controller {
     name: 'endpointslice-controller',
     context,
     sources: [
-      { resource: services },
+      {
+        resource: services,
+        keys(service, { deleted }) {
+          if (deleted) gone.add(keyOf(service));
+          return [keyOf(service)];
+        },
+      },
+      // Only to know of them: the zone of a node does not change.
+      { resource: nodes, keys: () => [] },
       { resource: pods, keys: (pod, { old }) => servicesOf(serviceInformer, pod as Pod, old as Pod | undefined) },
       { resource: endpointSlices, keys: serviceKeys },
       { resource: endpoints },
@@ -71,11 +87,6 @@ function labelKeys({ metadata }: KubeObject): string[] {
 function selectorKeys({ metadata, spec }: Service): string[] {
   const pairs = Object.entries(spec?.selector ?? {});
   return pairs.map(([name, value]) => `${metadata.namespace}/${name}=${value}`);
-}
-
-function serviceKeys({ metadata }: KubeObject): string[] {
-  const name = metadata.labels?.[serviceNameLabel];
-  return name ? [objectKey(name, metadata.namespace)] : [];
 }
 
 function selects({ spec }: Service, { metadata }: Pod): boolean {
@@ -102,18 +113,6 @@ function servicesOf(informer: Informer, pod: Pod, old: Pod | undefined): string[
   return [...keys];
 }
 
-async function writeSlices(
-  client: Client,
-  service: Service,
-  groups: readonly BackendGroup[],
-  existing: readonly KubeObject[],
-): Promise<void> {
-  const changes = sliceChanges(service, groups, existing);
-  for (const slice of changes.create) await createUnlessThere(client, endpointSlices, slice);
-  for (const slice of changes.update) await client.update(endpointSlices, slice);
-  for (const slice of changes.remove) await remove(client, endpointSlices, slice);
-}
-
 async function writeEndpoints(client: Client, wanted: KubeObject, current: KubeObject | undefined): Promise<void> {
   if (!current) {
     await createUnlessThere(client, endpoints, wanted);
@@ -124,18 +123,4 @@ async function writeEndpoints(client: Client, wanted: KubeObject, current: KubeO
   const metadata = { ...current.metadata, labels: wanted.metadata.labels };
   const { subsets } = wanted;
   await client.update(endpoints, { ...rest, metadata, ...(subsets ? { subsets } : {}) } as KubeObject);
-}
-
-/** What is there already is on its way into the cache, and brings the next reconcile when it arrives. */
-async function createUnlessThere(client: Client, resource: Resource, object: KubeObject): Promise<void> {
-  try {
-    await client.create(resource, object);
-  } catch (error) {
-    if (!isReason(error, 'AlreadyExists')) throw error;
-  }
-}
-
-async function remove(client: Client, resource: Resource, object: KubeObject): Promise<void> {
-  const { name, namespace } = splitKey(keyOf(object));
-  await ignoringAbsence(client.delete(resource, { name, namespace }, { uid: object.metadata.uid }));
 }

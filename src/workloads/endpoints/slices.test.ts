@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { KubeObject } from '../../machinery/index.ts';
+import { type KubeObject, ownerReferenceTo } from '../../machinery/index.ts';
 import type { Pod, Service } from '../types.ts';
 import { backendGroups } from './addresses.ts';
 import { endpointsFor } from './legacy.ts';
@@ -57,6 +57,48 @@ describe('the slices of a service', () => {
     expect(new Set(create.map(({ metadata }) => metadata.name)).size).toBe(3);
   });
 
+  it('keep an endpoint where it is, and put a new one into a slice that has room', () => {
+    const pods = Array.from({ length: 150 }, (_, index) => pod(`p${100 + index}`, `1.1.1.${index}`));
+    const { create } = slicesFor(pods);
+    const [full, half] = create;
+    expect(slicesFor([...pods, pod('a', '1.1.2.1')], create)).toMatchObject({
+      create: [],
+      update: [{ metadata: { name: half?.metadata.name } }],
+      remove: [],
+    });
+    const [, ...others] = pods;
+    const changed = slicesFor([...others, pod('a', '1.1.2.1')], create);
+    expect(changed).toMatchObject({ create: [], update: [{ metadata: { name: full?.metadata.name } }], remove: [] });
+    expect(changed.update[0]?.['endpoints']).toHaveLength(100);
+  });
+
+  it('are for each family of the service, and say for whom an endpoint is meant', () => {
+    const both: Service = {
+      ...service,
+      spec: { ...service.spec, ipFamilies: ['IPv6', 'IPv4'], trafficDistribution: 'PreferSameNode' },
+    };
+    const dual = pod('a', '1.1.1.1');
+    dual.status = { ...dual.status, podIPs: [{ ip: '1.1.1.1' }, { ip: '2001:db8::1' }] };
+    const groups = backendGroups(both, [dual, pod('b', '1.1.1.2', { ready: false })], () => 'z');
+    const { create } = sliceChanges(both, groups, []);
+    expect(create.map((slice) => [slice['addressType'], (slice['endpoints'] as unknown[]).length])).toEqual([
+      ['IPv6', 1],
+      ['IPv4', 2],
+    ]);
+    const hints = { forZones: [{ name: 'z' }], forNodes: [{ name: 'n' }] };
+    expect(create[0]?.['endpoints']).toMatchObject([{ addresses: ['2001:db8::1'], zone: 'z', hints }]);
+    expect(endpointsFor(both, groups)['subsets']).toMatchObject([{ addresses: [{ ip: '2001:db8::1' }] }]);
+  });
+
+  it('of an earlier service of the same name go', () => {
+    const { create } = slicesFor([pod('a', '1.1.1.1')]);
+    const earlier = create.map((slice) => ({
+      ...slice,
+      metadata: { ...slice.metadata, ownerReferences: [{ ...ownerReferenceTo(service), uid: 'earlier' }] },
+    }));
+    expect(slicesFor([pod('a', '1.1.1.1')], earlier)).toMatchObject({ create: [{}], update: [], remove: [{}] });
+  });
+
   it('are left alone when they are right, changed when not, and removed when there are too many', () => {
     const { create } = slicesFor([pod('a', '1.1.1.1')]);
     expect(slicesFor([pod('a', '1.1.1.1')], create)).toEqual({ create: [], update: [], remove: [] });
@@ -85,5 +127,18 @@ it('the Endpoints of a service leave out terminating pods and tell ready ones fr
       ],
       ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
     },
+  ]);
+});
+
+it('the Endpoints of a service have a subset for all ports that the same addresses have', () => {
+  const ports = [...(service.spec?.ports ?? []), { name: 'other', port: 99 }];
+  const two: Service = { ...service, spec: { ...service.spec, ports } };
+  const groups = backendGroups(two, [pod('a', '1.1.1.1'), pod('b', '1.1.1.2', { port: 9090 })]);
+  const subsets = endpointsFor(two, groups)['subsets'] as { addresses: { ip: string }[]; ports: { port: number }[] }[];
+  const seen = subsets.map((subset) => [subset.ports.map(({ port }) => port), subset.addresses.map(({ ip }) => ip)]);
+  expect(seen).toEqual([
+    [[8080], ['1.1.1.1']],
+    [[99], ['1.1.1.1', '1.1.1.2']],
+    [[9090], ['1.1.1.2']],
   ]);
 });
