@@ -95,9 +95,10 @@ test('starts a job for the minute that was due, and remembers its success', asyn
     /\noften +\* \* \* \* \* +Asia\/Kolkata +False +1 +\d+s +\d+s\n/,
   );
 
+  const podsThere = async () => (await plane.client.list(resource('', 'v1', 'pods', 'Pod'), { namespace })).items;
+  await until(async () => expect((await podsThere())[0]?.status).toMatchObject({ phase: 'Running' }));
   outcome = 0;
-  const [pod] = (await plane.client.list(resource('', 'v1', 'pods', 'Pod'), { namespace })).items;
-  await kubectl('label', 'pod', pod?.metadata.name ?? '', 'look=again');
+  await kubectl('label', 'pods', '--all', 'look=again');
   await until(async () => {
     const status = await statusOf();
     expect(status['active']).toBeUndefined();
