@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chooseRuntime } from '../src/node/index.ts';
 import { serverCertificate } from './support/certificates.ts';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
-import { eventually } from './support/run.ts';
+import { eventually, run } from './support/run.ts';
 import { root } from './support/tools.ts';
 
 const { name: runtime } = await chooseRuntime('auto');
@@ -195,6 +195,50 @@ describe.runIf(runtime === 'linux')('in pods', () => {
     });
     expect(answer).toMatch(/^db-[01] /);
     expect(await jsonpath(ns, 'ingress secure', '.status.loadBalancer.ingress[0].ip')).toBe('127.0.0.1');
+  });
+
+  test('NetworkPolicies hold, by address and by Service, where nftables is there; where not, an Event says so', async () => {
+    const enforced = (await run('sh', ['-c', 'command -v nft'])).code === 0;
+    await kubectl(['create', 'namespace', 'walled']);
+    await apply('walled', pod('friend'), pod('foe'), pod('vault'), service('vault', 'vault'));
+    await kubectl('-n walled wait --for=condition=Ready pod --all --timeout=60s');
+    const ip = await jsonpath('walled', 'pod vault', '.status.podIP');
+    const ask = (from: string, url: string) =>
+      inPod('walled', from, 'node', '-e', `fetch('${url}').then((r) => r.text(), () => 'refused').then(console.log)`);
+    const both = async (from: string) => [await ask(from, `http://${ip}:8080`), await ask(from, 'http://vault')];
+    const [byAddress, byService] = await both('foe');
+    expect([byAddress, byService]).toEqual([expect.stringMatching(/^vault /), expect.stringMatching(/^vault /)]);
+    await apply('walled', {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'wall' },
+      spec: {
+        podSelector: { matchLabels: { app: 'vault' } },
+        ingress: [{ from: [{ podSelector: { matchLabels: { app: 'friend' } } }], ports: [{ port: 8080 }] }],
+      },
+    });
+    const told = async () =>
+      (await kubectl('-n walled get events --field-selector reason=NotEnforced -o jsonpath={..message}')).trim();
+    if (!enforced) {
+      const message = await eventually('an Event', told);
+      expect(message).toMatch(
+        /^NetworkPolicies are not enforced by this node: the program nft .*is not on this machine$/,
+      );
+      return;
+    }
+    await eventually('the wall', async () => (await both('foe')).every((answer) => answer === 'refused'));
+    for (const answer of await both('friend')) expect(answer).toMatch(/^vault /);
+    const silence = { podSelector: { matchLabels: { app: 'friend' } }, policyTypes: ['Egress'] };
+    await apply('walled', {
+      apiVersion: 'networking.k8s.io/v1',
+      kind: 'NetworkPolicy',
+      metadata: { name: 'silence' },
+      spec: silence,
+    });
+    await eventually('silence', async () => (await both('friend')).every((answer) => answer === 'refused'));
+    await kubectl('-n walled delete networkpolicy --all');
+    await eventually('no wall', async () => (await both('foe')).every((answer) => answer.startsWith('vault ')));
+    expect(await told()).toBe('');
   });
 
   test('what is not done is said in an Event', async () => {

@@ -65,8 +65,8 @@ export interface NodeAgent extends PodStreams, UsageSource {
 interface Foundation {
   runtime: Runtime;
   memory: string;
-  /** The bridge, where there is one. */
-  bridge: string | undefined;
+  /** The pods' network, where they have one. */
+  network: NetworkReservation | undefined;
   stop(): Promise<void>;
 }
 
@@ -118,12 +118,11 @@ async function startOn(
     ingress.stop,
     watchProblems({ informers, backends, certificates: ingress.certificates, recorder: context.recorder('ingress') }),
   );
-  const { bridge } = foundation;
   const network =
-    bridge === undefined
+    foundation.network === undefined
       ? undefined
       : await startNodeNetwork({
-          ...{ context, backends, bridge, nodeName: name, apiServer: options.apiServer },
+          ...{ context, backends, network: foundation.network, nodeName: name, apiServer: options.apiServer },
           addresses: { internal: runtime.hostIp, external: bindAddress },
         });
   if (network) stops.push(network.stop);
@@ -169,14 +168,14 @@ async function startOn(
 async function layFoundation(name: RuntimeName, options: NodeOptions): Promise<Foundation> {
   if (name === 'simulated') {
     const runtime = startSimulatedRuntime();
-    return { runtime, memory: join(options.dataDir, 'node', 'memory'), bridge: undefined, stop: () => runtime.stop() };
+    return { runtime, memory: join(options.dataDir, 'node', 'memory'), network: undefined, stop: () => runtime.stop() };
   }
   const network = options.network ?? (await reserveNetwork({ dataDir: options.dataDir }));
   const runtime = await startLinuxRuntime({ dataDir: options.dataDir, network, log: options.context.log });
   return {
     runtime,
     memory: runtime.memoryDir,
-    bridge: network.bridge,
+    network,
     async stop() {
       await runtime.stop();
       await network.release();

@@ -1,9 +1,14 @@
 import type { PlatformContext } from '../client/index.ts';
-import { keepKubeDns, kubeDnsKey } from './dns/kube-dns.ts';
+import { keepKubeDns, kubeDns, kubeDnsKey } from './dns/kube-dns.ts';
 import { createDnsServer } from './dns/server.ts';
 import { informerSource } from './dns/source.ts';
 import { createUpstream } from './dns/upstream.ts';
+import { openFirewall } from './linux/firewall.ts';
+import type { NetworkReservation } from './linux/network.ts';
+import { openOutside } from './linux/outside.ts';
 import { machineAddress } from './machine-address.ts';
+import { enforceNetworkPolicies } from './network-policy/enforce.ts';
+import type { PolicyPod } from './network-policy/model.ts';
 import { services } from './pod.ts';
 import type { Backends } from './proxy/backends.ts';
 import type { NodeAddresses } from './proxy/frontends.ts';
@@ -23,18 +28,28 @@ export interface NodeNetwork {
 export async function startNodeNetwork(options: {
   context: PlatformContext;
   backends: Backends;
-  bridge: string;
+  network: NetworkReservation;
   nodeName: string;
   addresses: NodeAddresses;
   apiServer: { host: string; port: number } | undefined;
 }): Promise<NodeNetwork> {
-  const { backends, bridge, nodeName, addresses } = options;
+  const { backends, network, nodeName, addresses } = options;
   const { client, informers, log, recorder } = options.context;
   const upstream = createUpstream();
   const serverAddress = () => informers.for(services).get(kubeDnsKey)?.spec?.['clusterIP'] as string | undefined;
   const dns = createDnsServer(informerSource(informers, { serverAddress, lookup: upstream.lookup }), upstream);
+  const firewall = await openFirewall(network);
+  const outside = await openOutside(network, firewall.obstacle === undefined);
+  if (outside.obstacle) log.warn({ reason: outside.obstacle }, 'pods do not reach beyond this machine');
+  const policies = enforceNetworkPolicies({
+    ...{ informers, log, firewall },
+    recorder: recorder('network-policy', nodeName),
+    answering: () => dnsPods(serverAddress()),
+  });
   const proxy = startServiceProxy({
-    ...{ informers, backends, log, bridge, nodeName, addresses },
+    ...{ informers, backends, log, nodeName, addresses },
+    bridge: network.bridge,
+    allows: (connection) => isOfNode(connection.from, addresses) || policies.allows(connection),
     recorder: recorder('kube-proxy', nodeName),
     answerers: new Map([[kubeDnsKey, dns]]),
     balancers: createLoadBalancers({
@@ -43,25 +58,46 @@ export async function startNodeNetwork(options: {
       address: machineAddress(addresses.external),
     }),
   });
-  const kubeDns = keepKubeDns(client, informers, addresses.internal, log);
+  const dnsService = keepKubeDns(client, informers, addresses.internal, log);
+  const mayAsk = (from = '', protocol: 'TCP' | 'UDP') =>
+    isOfNode(from, addresses) ||
+    policies.allows({ from, to: serverAddress() ?? addresses.internal, protocol, port: 53 });
   // The endpoint of kube-dns: the same answers, at an address that does not depend on any object.
   const listeners = (['UDP', 'TCP'] as const).map((protocol) =>
     openListener(
       { ip: addresses.internal, number: 53, protocol },
       {
-        connection: dns.connection,
-        datagram: (message, _from, reply) => void dns.datagram(message).then((answer) => answer && reply(answer)),
+        connection: (socket) => (mayAsk(socket.remoteAddress, protocol) ? dns.connection(socket) : socket.destroy()),
+        datagram(message, { address }, reply) {
+          if (mayAsk(address, protocol)) void dns.datagram(message).then((answer) => answer && reply(answer));
+        },
         changed: (error) => error && log.warn({ error: error.message }, 'answering DNS at the node'),
       },
     ),
   );
   const relay = options.apiServer && (await startRelay(addresses.internal, options.apiServer));
   return {
-    dnsAddress: kubeDns.address,
+    dnsAddress: dnsService.address,
     async stop() {
-      kubeDns.stop();
+      dnsService.stop();
+      policies.stop();
       for (const listener of listeners) listener.close();
       await Promise.all([proxy.stop(), relay?.stop()]);
     },
   };
+}
+
+/** The cluster's DNS, as policies know it from other clusters. */
+function dnsPods(address: string | undefined): PolicyPod[] {
+  if (address === undefined) return [];
+  const ports = [
+    { name: 'dns', containerPort: 53, protocol: 'UDP' },
+    { name: 'dns-tcp', containerPort: 53, protocol: 'TCP' },
+  ];
+  return [{ namespace: kubeDns.namespace, labels: { 'k8s-app': 'kube-dns' }, address, ports }];
+}
+
+/** Whether it is the node that speaks: that is always allowed. */
+function isOfNode(address: string, { internal, external }: NodeAddresses): boolean {
+  return address === internal || address === external || address.startsWith('127.');
 }

@@ -45,6 +45,13 @@ export const ingresses: Resource = {
   namespaced: true,
 };
 
+export const networkPolicies: Resource = {
+  group: 'networking.k8s.io',
+  version: 'v1',
+  resource: 'networkpolicies',
+  kind: 'NetworkPolicy',
+  namespaced: true,
+};
 export const ingressClasses: Resource = {
   group: 'networking.k8s.io',
   version: 'v1',

@@ -2,11 +2,12 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startTime } from '../../host/index.ts';
+import { forgetOutside } from './outside.ts';
 import { runTool } from './shell.ts';
 
 /** The part of this machine's network that one instance of Homeport has for itself. */
 export interface NetworkReservation {
-  /** The bridge that its pods hang on: 'hp3'. */
+  /** The device with the node's address and the ClusterIPs: 'hp3'. The cables of its pods are named after it: 'hp3v7'. */
   readonly bridge: string;
   /** The instance's number on this machine: 0 to 127. */
   readonly index: number;
@@ -93,7 +94,7 @@ function reservation(index: number): NetworkReservation {
     gateway: gatewayOf(index),
     serviceCidr: `10.${96 + index}.0.0/16`,
     async release() {
-      released ??= runTool('ip', ['link', 'delete', bridge]);
+      released ??= forgetOutside(index).then(() => runTool('ip', ['link', 'delete', bridge]));
       await released;
     },
   };
@@ -122,7 +123,7 @@ async function makeBridge(index: number): Promise<boolean> {
   }
   const commands = [
     `link set ${name} alias "${owner()}"`,
-    `addr add ${gatewayOf(index)}/24 dev ${name}`,
+    `addr add ${gatewayOf(index)}/32 dev ${name}`,
     `link set ${name} up`,
   ];
   await runTool('ip', ['-batch', '-'], commands.join('\n'));
@@ -141,6 +142,7 @@ async function removeLeftovers(): Promise<void> {
     const [mark, pid, start, namespace] = link.ifalias?.split(' ') ?? [];
     if (!/^hp\d+$/.test(link.ifname) || mark !== 'homeport' || namespace !== here) continue;
     if (startTime(Number(pid)) === start) continue;
+    await forgetOutside(Number(link.ifname.slice(2)));
     await runTool('ip', ['link', 'delete', link.ifname]).catch((error: Error) => {
       // Another instance that starts now may have removed it first.
       if (!error.message.includes('Cannot find device')) throw error;
@@ -156,8 +158,9 @@ async function takenRanges(): Promise<[number, number][]> {
     const [name = '', destination = '', , , , , , mask = ''] = row.split(/\s+/);
     const first = littleEndian(destination);
     const size = 2 ** 32 - littleEndian(mask);
-    // A default route covers everything and takes nothing; our own bridges say by their name what they take.
-    if (destination !== '' && mask !== '00000000' && !/^hp\d+$/.test(name)) ranges.push([first, first + size - 1]);
+    // A default route covers everything and takes nothing; our own devices say by their name what they take.
+    if (destination !== '' && mask !== '00000000' && !/^hp\d+(?:v\d+)?$/.test(name))
+      ranges.push([first, first + size - 1]);
   }
   return ranges;
 }

@@ -51,7 +51,6 @@ export async function startLinuxRuntime(options: {
           pipes,
           memoryDir: state.memoryDir,
           dir: state.sandboxes,
-          bridge: network.bridge,
           gateway: network.gateway,
           cable: `${network.bridge}v${number}`,
           ip,

@@ -7,22 +7,22 @@ import { Duplex } from 'node:stream';
 import { startTime } from '../../host/index.ts';
 import { removeTree } from '../remove-tree.ts';
 import { type ContainerSpec, type Sandbox, type SandboxSpec, StartError } from '../runtime.ts';
+import { insideOf, layCable } from './cable.ts';
 import { type ContainerHost, type LinuxContainer, startContainer } from './container.ts';
-import { quote, runTool, spawnTool } from './shell.ts';
+import { quote, spawnTool } from './shell.ts';
 import { sum } from './usage.ts';
 
 /** What a sandbox needs from the instance. */
 export interface SandboxHost extends Omit<ContainerHost, 'sandboxDir' | 'sandboxId' | 'pausePid' | 'pidNamespace'> {
   /** Folder of all sandboxes. */
   dir: string;
-  bridge: string;
   gateway: string;
   /** Name of the host's end of the sandbox's cable: at most 15 characters. */
   cable: string;
   ip: string;
 }
 
-/** Holds the namespaces of a pod with a process that does nothing, and connects them to the bridge. */
+/** Holds the namespaces of a pod with a process that does nothing, and connects them to this machine. */
 export async function createSandbox(spec: SandboxSpec, host: SandboxHost): Promise<Sandbox> {
   const sandboxDir = join(host.dir, spec.id);
   await writeEtc(join(sandboxDir, 'etc'), spec, host.ip);
@@ -49,11 +49,7 @@ export async function createSandbox(spec: SandboxSpec, host: SandboxHost): Promi
   try {
     await expectLine(pause, 'ready');
     await writeFile(join(sandboxDir, 'pause.json'), JSON.stringify({ pid, start: startTime(pid) }));
-    await runTool(
-      'ip',
-      ['-batch', '-'],
-      `link add ${host.cable} type veth peer name eth0 netns ${pid}\nlink set ${host.cable} master ${host.bridge} up\n`,
-    );
+    await layCable(host, pid);
     pause.stdin?.end('go\n');
     await expectLine(pause, 'done');
   } catch (error) {
@@ -88,10 +84,7 @@ function startPause(spec: SandboxSpec, host: SandboxHost): ChildProcess {
     // As containerd does: a program needs no privilege to listen on a port of its own pod.
     'echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start',
     "ip -batch - <<'end'",
-    'link set lo up',
-    `addr add ${host.ip}/24 dev eth0`,
-    'link set eth0 up',
-    `route add default via ${host.gateway}`,
+    ...insideOf(host),
     'end',
     'echo done',
     // The first process of a namespace is the parent of all that have lost theirs: ignoring their ends reaps them.
@@ -154,7 +147,7 @@ async function dial(ip: string, pausePid: number, port: number): Promise<Duplex>
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ECONNREFUSED')) throw error;
   }
-  // It may listen on the pod's localhost only, which the bridge does not lead to.
+  // It may listen on the pod's localhost only, which the cable does not lead to.
   return dialInside(pausePid, port);
 }
 

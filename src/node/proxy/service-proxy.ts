@@ -2,6 +2,7 @@ import { BlockList, isIPv4, type Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { EventRecorder, Informers } from '../../client/index.ts';
 import { equalJson, type KubeObject, keyOf } from '../../machinery/index.ts';
+import type { Connection } from '../network-policy/allows.ts';
 import { endpointSlices, services } from '../pod.ts';
 import { createAddressBook } from './addresses.ts';
 import { createAffinity } from './affinity.ts';
@@ -26,6 +27,8 @@ export interface ServiceProxyOptions {
   /** Services that this process answers itself, by 'NAMESPACE/NAME'. */
   answerers?: ReadonlyMap<string, ServiceAnswerer>;
   balancers?: LoadBalancers;
+  /** Whether NetworkPolicies let a client reach an endpoint; everybody everything, without. */
+  allows?(connection: Connection): boolean;
 }
 
 interface State extends Frontend {
@@ -60,13 +63,26 @@ export function startServiceProxy(options: ServiceProxyOptions): ServiceProxy {
     return backends.targets(object, port, policy === 'Local' ? options.nodeName : undefined);
   }
 
+  function mayReach(from: string, { address: to, port }: Target, { protocol }: Frontend): boolean {
+    return options.allows?.({ from, to, port, protocol }) ?? true;
+  }
+
+  function maySpeak({ object }: Served, frontend: Frontend, client: string): boolean {
+    if (frontend.kind === 'balancer' && !isInSourceRanges(object, client)) return false;
+    const isAnsweredHere = options.answerers?.has(keyOf(object)) === true;
+    return !isAnsweredHere || mayReach(client, { address: frontend.ip, port: frontend.number }, frontend);
+  }
+
   function open(served: Served, frontend: State): RunningFrontend {
     const { port } = frontend;
     return openFrontend(frontend, {
       sockets,
       answerer: options.answerers?.get(keyOf(served.object)),
-      maySpeak: (client) => frontend.kind !== 'balancer' || isInSourceRanges(served.object, client),
-      targets: (client) => affinity.order(served.object, port, client, targetsOf(served, frontend)),
+      maySpeak: (client) => maySpeak(served, frontend, client),
+      targets: (client) => {
+        const targets = targetsOf(served, frontend).filter((target) => mayReach(client, target, frontend));
+        return affinity.order(served.object, port, client, targets);
+      },
       chosen: (client, target) => affinity.remember(served.object, port, client, target),
       changed(error) {
         const first = frontend.outcome === undefined || (error === undefined) !== (frontend.outcome === 'listens');

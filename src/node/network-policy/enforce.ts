@@ -1,0 +1,124 @@
+import type { Logger } from 'pino';
+import type { EventRecorder, Informers } from '../../client/index.ts';
+import type { KubeObject } from '../../machinery/index.ts';
+import type { Firewall } from '../linux/firewall.ts';
+import { asPod, namespaces, networkPolicies, pods } from '../pod.ts';
+import { allows, type Connection } from './allows.ts';
+import { modelOf, type PolicyModel, type PolicyPod } from './model.ts';
+import { chainsOf } from './ruleset.ts';
+
+export interface NetworkPolicies {
+  /** Whether a connection that this process would make for a pod may be made. */
+  allows(connection: Connection): boolean;
+  stop(): void;
+}
+
+/** Changes that come together make one table: milliseconds from the first of them. */
+const patience = 20;
+
+/**
+ * Enforces NetworkPolicies: what pods send to each other and outside in nftables, and what this process passes on for them
+ * by `allows`. Where there are no nftables nothing is enforced, and each policy gets an Event that says so.
+ * @param answering what pods reach that is no pod, but stands where one does in other clusters: the cluster's DNS.
+ */
+export function enforceNetworkPolicies(options: {
+  informers: Informers;
+  recorder: EventRecorder;
+  log: Logger;
+  firewall: Firewall;
+  answering: () => readonly PolicyPod[];
+}): NetworkPolicies {
+  const { informers, firewall } = options;
+  const policies = informers.for(networkPolicies);
+  if (firewall.obstacle !== undefined) return tellOnly(options, firewall.obstacle);
+  const podInformer = informers.for(pods);
+  const namespaceInformer = informers.for(namespaces, true);
+  let model = modelOf([], { pods: [], namespaceLabels: () => ({}) });
+  let applied = '';
+  let timer: NodeJS.Timeout | undefined;
+  let working: Promise<void> = Promise.resolve();
+
+  function current(): PolicyModel {
+    const all = policies.list();
+    if (all.length === 0) return modelOf([], { pods: [], namespaceLabels: () => ({}) });
+    return modelOf(all, {
+      pods: [...podInformer.list().flatMap(policyPod), ...options.answering()],
+      namespaceLabels: (name) => namespaceInformer.get(name)?.metadata.labels ?? {},
+    });
+  }
+
+  async function apply(): Promise<void> {
+    timer = undefined;
+    model = current();
+    const chains = chainsOf(model);
+    const text = JSON.stringify(chains);
+    if (text === applied) return;
+    try {
+      await firewall.apply(chains);
+      applied = text;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      options.log.error({ error: message }, 'enforcing NetworkPolicies');
+      const said = `the rules of nftables could not be changed, those before are still in force: ${message}`;
+      for (const policy of policies.list()) options.recorder.event(policy, 'Warning', 'NotEnforced', said);
+      later(1_000);
+    }
+  }
+
+  function later(milliseconds: number): void {
+    timer ??= setTimeout(() => {
+      working = working.then(apply);
+    }, milliseconds).unref();
+  }
+
+  const changed = () => later(patience);
+  const ifAny = () => {
+    if (policies.list().length > 0) changed();
+  };
+  const stops = [
+    policies.addHandler({ upsert: changed, remove: changed }),
+    podInformer.addHandler({
+      upsert(object, old) {
+        if (!old || JSON.stringify(policyPod(object)) !== JSON.stringify(policyPod(old))) ifAny();
+      },
+      remove: ifAny,
+    }),
+    namespaceInformer.addHandler({ upsert: ifAny, remove: ifAny }),
+  ];
+  return {
+    allows: (connection) => allows(model, connection),
+    stop() {
+      for (const stop of stops) stop();
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** A pod that has an address of its own and has not ended. */
+function policyPod(object: KubeObject): PolicyPod[] {
+  const { metadata, spec, status } = asPod(object);
+  const { podIP, phase } = status ?? {};
+  if (!podIP || spec?.hostNetwork || phase === 'Succeeded' || phase === 'Failed') return [];
+  const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])];
+  return [
+    {
+      namespace: metadata.namespace ?? '',
+      labels: metadata.labels ?? {},
+      address: podIP,
+      ports: containers.flatMap((container) => container.ports ?? []),
+    },
+  ];
+}
+
+function tellOnly(
+  { informers, recorder }: { informers: Informers; recorder: EventRecorder },
+  obstacle: string,
+): NetworkPolicies {
+  const stop = informers.for(networkPolicies).addHandler({
+    upsert(policy, old) {
+      if (old && old.metadata.generation === policy.metadata.generation) return;
+      recorder.event(policy, 'Warning', 'NotEnforced', `NetworkPolicies are not enforced by this node: ${obstacle}`);
+    },
+  });
+  return { allows: () => true, stop };
+}
