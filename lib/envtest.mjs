@@ -1,22 +1,9 @@
-// The door for other packages: import { startControlPlane } from 'homeport/envtest'. Homeport is TypeScript that Node runs
-// as it is, except under node_modules, where Node refuses to: installed there, the types are taken off on loading.
-import { readFileSync } from 'node:fs';
-import { registerHooks, stripTypeScriptTypes } from 'node:module';
-import { fileURLToPath } from 'node:url';
+// The door for other packages: import { startControlPlane } from 'homeport/envtest'. A clone runs its TypeScript as it is;
+// a package has the same without types.
+import { existsSync } from 'node:fs';
 
-const source = new URL('../src/', import.meta.url).href;
-
-if (source.includes('/node_modules/')) {
-  registerHooks({
-    load(url, context, nextLoad) {
-      if (!url.startsWith(source) || !url.endsWith('.ts')) return nextLoad(url, context);
-      const code = stripTypeScriptTypes(readFileSync(fileURLToPath(url), 'utf8'));
-      return { format: 'module', shortCircuit: true, source: code };
-    },
-  });
-}
-
-const envtest = await import('../src/envtest/index.ts');
+const source = new URL('../src/envtest/index.ts', import.meta.url);
+const envtest = await import(existsSync(source) ? source.href : '../js/envtest/index.js');
 export const {
   ApiError,
   addNode,

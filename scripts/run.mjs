@@ -1,13 +1,20 @@
 #!/usr/bin/env node
 // The one way in: installs what is missing, then runs Homeport (or its tests, benchmarks, checks) on the Node that the
-// dev dependency `node` brings. Written for Node 20 and npm alone, so it imports nothing but Node itself.
+// dev dependency `node` brings. Written for Node 20 and npm alone, so it imports nothing but Node itself. In a package, as
+// others install it, there is only the program, without types, and the Node that is there.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, statSync } from 'node:fs';
-import { constants } from 'node:os';
+import { constants, homedir } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+/** A clone has the sources. */
+const isClone = existsSync(join(root, 'src', 'cli', 'main.ts'));
+const program = isClone ? join(root, 'src', 'cli', 'main.ts') : join(root, 'js', 'cli', 'main.js');
+const cache = isClone
+  ? join(root, 'node_modules', '.cache', 'homeport')
+  : join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'homeport');
 const bin = (name) => join(root, 'node_modules', '.bin', name);
 
 /**
@@ -56,7 +63,8 @@ function node() {
   const own = join(root, 'node_modules', 'node', 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
   if (existsSync(own)) return own;
   if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
-  console.error(`Homeport needs Node 24 or newer; this is ${process.version} and ${own} is missing. Try: npm ci`);
+  const way = isClone ? `and ${own} is missing. Try: npm ci` : 'and has to be updated';
+  console.error(`Homeport needs Node 24 or newer; this is ${process.version} ${way}`);
   process.exit(1);
 }
 
@@ -70,8 +78,7 @@ function run(executable, args) {
       ...process.env,
       PATH: [dirname(executable), process.env.PATH].join(delimiter),
       // Node strips types once per file and keeps the result: later starts are faster, and smaller without the stripper.
-      NODE_COMPILE_CACHE:
-        process.env.NODE_COMPILE_CACHE ?? join(root, 'node_modules', '.cache', 'homeport', 'compiled'),
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(cache, 'compiled'),
     };
     const child = spawn(executable, args, { stdio: 'inherit', env });
     // A terminal sends Ctrl-C to the child as well: stay until it is done. A TERM comes to this process alone: pass it on.
@@ -121,4 +128,4 @@ async function runAll(commands) {
 
 const [first = '--help', ...rest] = process.argv.slice(2);
 install();
-process.exit(await runAll(tasks[first]?.(rest) ?? [[...memory, join(root, 'src', 'cli', 'main.ts'), first, ...rest]]));
+process.exit(await runAll(tasks[first]?.(rest) ?? [[...memory, program, first, ...rest]]));

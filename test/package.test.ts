@@ -1,9 +1,10 @@
-// homeport/envtest as others use it: the packed package, installed under node_modules of a project of its own.
+// Homeport as others use it: the packed package, installed under node_modules of a project of its own.
+import { spawn } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { run } from './support/run.ts';
+import { ended, eventually, run } from './support/run.ts';
 import { root } from './support/tools.ts';
 
 let project: string;
@@ -43,4 +44,24 @@ test('the types are there for a strict project', async () => {
   const { code, stdout } = await run(bin('tsc'), ['-p', project], { cwd: project });
   expect(stdout).toBe('');
   expect(code).toBe(0);
+});
+
+test('the command runs, and a platform with it', async () => {
+  const dataDir = join(project, 'data');
+  const command = join(project, 'node_modules', 'homeport', 'scripts', 'run.mjs');
+  const env = { ...process.env, XDG_CACHE_HOME: join(project, 'cache') };
+  const up = ['up', '--data', dataDir, '--secure-port', '0', '--apps-port', '0', '--runtime', 'simulated'];
+  const platform = spawn(process.execPath, [command, ...up], { cwd: project, env, stdio: 'ignore' });
+  try {
+    const status = await eventually('the platform of the package', async () => {
+      expect(platform.exitCode).toBeNull();
+      const asked = await run(process.execPath, [command, 'status', '-o', 'json', '--data', dataDir], { env });
+      return asked.code === 0 && JSON.parse(asked.stdout);
+    });
+    expect(status).toMatchObject({ ready: true, capabilities: ['compose'] });
+  } finally {
+    platform.kill('SIGTERM');
+    await ended(platform);
+  }
+  expect(platform.exitCode).toBe(0);
 });
