@@ -1,6 +1,7 @@
 // What pods use, through kubectl top: simulated pods say it in their annotations.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
+import { eventually } from './support/run.ts';
 
 let homeport: TestHomeport;
 const kubectl: TestHomeport['kubectl'] = (args, options) => homeport.kubectl(args, options);
@@ -56,5 +57,76 @@ describe('kubectl top', () => {
     expect(cpu).toMatch(/^\d+m$/);
     expect(share).toMatch(/^\d+%$/);
     expect(memory).toMatch(/^[1-9]\d*Mi$/);
+  });
+});
+
+describe('kubectl autoscale', () => {
+  /** A deployment whose pods use this much memory each, of the 100Mi that they ask for. */
+  const deployment = (name: string, memory: string): string => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ${name}}
+spec:
+  selector: {matchLabels: {app: ${name}}}
+  template:
+    metadata:
+      labels: {app: ${name}}
+      annotations: {kwok.x-k8s.io/usage-memory: ${memory}}
+    spec:
+      containers: [{name: main, image: i, resources: {requests: {cpu: 100m, memory: 100Mi}}}]`;
+  const conditions = (name: string) =>
+    kubectl(`get hpa ${name} -o jsonpath={range.status.conditions[*]}{.type}={.status}/{.reason}{"\\n"}{end}`);
+
+  test('gives a deployment the replicas that its usage asks for, within limits', async () => {
+    await kubectl(['apply', '-f', '-'], { input: deployment('hungry', '120Mi') });
+    await kubectl('rollout status deploy/hungry --timeout=30s');
+    await kubectl('autoscale deployment hungry --memory=50% --min=1 --max=2');
+    await kubectl('wait deploy/hungry --for=jsonpath={.spec.replicas}=2 --timeout=20s');
+    await eventually('the table', async () => {
+      const [hpa = []] = words(await kubectl('get hpa hungry --no-headers'));
+      return hpa.slice(0, 6).join(' ') === 'hungry Deployment/hungry memory: 120%/50% 1 2';
+    });
+    expect(words(await conditions('hungry')).flat()).toEqual([
+      'AbleToScale=True/SucceededRescale',
+      'ScalingActive=True/ValidMetricFound',
+      'ScalingLimited=True/TooManyReplicas',
+    ]);
+    const current = await kubectl('get hpa hungry -o jsonpath={.status.currentMetrics[0].resource}');
+    expect(JSON.parse(current)).toEqual({
+      name: 'memory',
+      current: { averageUtilization: 120, averageValue: '120Mi' },
+    });
+    await eventually('the event', async () =>
+      (await kubectl('describe hpa hungry')).includes(
+        'New size: 2; reason: memory resource utilization (percentage of request) above target',
+      ),
+    );
+  });
+
+  test('takes replicas away when its behaviour lets it, no faster', async () => {
+    await kubectl(['apply', '-f', '-'], { input: `${deployment('idle-web', '10Mi')}` });
+    await kubectl('scale deploy/idle-web --replicas=5');
+    await kubectl('rollout status deploy/idle-web --timeout=30s');
+    const hpa = `
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: idle-web}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: idle-web}
+  maxReplicas: 9
+  metrics: [{type: Resource, resource: {name: memory, target: {type: AverageValue, averageValue: 50Mi}}}]
+  behavior: {scaleDown: {stabilizationWindowSeconds: 300, policies: [{type: Pods, value: 1, periodSeconds: 600}]}}`;
+    await kubectl(['apply', '-f', '-'], { input: hpa });
+    // What there was before somebody looked counts as a recommendation.
+    await eventually('the conditions', async () => (await conditions('idle-web')).includes('ScaleDownStabilized'));
+    expect(await kubectl('get deploy idle-web -o jsonpath={.spec.replicas}')).toBe('5');
+    await kubectl(['apply', '-f', '-'], { input: hpa.replace('Seconds: 300', 'Seconds: 0') });
+    await kubectl('wait deploy/idle-web --for=jsonpath={.spec.replicas}=4 --timeout=20s');
+    await eventually('the limit', async () =>
+      (await conditions('idle-web')).includes('ScalingLimited=True/ScaleDownLimit'),
+    );
+    await eventually('the event', async () =>
+      (await kubectl('describe hpa idle-web')).includes('New size: 4; reason: All metrics below target'),
+    );
   });
 });

@@ -89,7 +89,8 @@ export interface Client {
   resourceFor(apiVersion: string, kind: string): Promise<Resource | undefined>;
   /** Everything that is served now, asked afresh. */
   discover(): Promise<Discovered>;
-  get<T extends KubeObject = KubeObject>(resource: Resource, key: ObjectKey): Promise<T>;
+  /** @param subresource gives that of the object: 'scale'. */
+  get<T extends KubeObject = KubeObject>(resource: Resource, key: ObjectKey, subresource?: string): Promise<T>;
   /** Like get, but undefined when the object does not exist. */
   find<T extends KubeObject = KubeObject>(resource: Resource, key: ObjectKey): Promise<T | undefined>;
   list<T extends KubeObject = KubeObject>(resource: Resource, options?: ListOptions): Promise<ObjectList<T>>;

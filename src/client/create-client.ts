@@ -29,8 +29,12 @@ const patchMediaTypes: Record<PatchType, string> = {
 export function createClient(transport: Transport): Client {
   const discovery = createDiscovery(transport);
 
-  async function get<T extends KubeObject = KubeObject>(resource: Resource, key: ObjectKey): Promise<T> {
-    return (await transport.request({ method: 'GET', path: objectPath(resource, key) })) as T;
+  async function get<T extends KubeObject = KubeObject>(
+    resource: Resource,
+    key: ObjectKey,
+    subresource?: string,
+  ): Promise<T> {
+    return (await transport.request({ method: 'GET', path: objectPath(resource, key, subresource) })) as T;
   }
 
   async function find<T extends KubeObject = KubeObject>(resource: Resource, key: ObjectKey): Promise<T | undefined> {

@@ -26,6 +26,12 @@ export const serviceAccounts = resource('', 'v1', 'serviceaccounts', 'ServiceAcc
 export const services = resource('', 'v1', 'services', 'Service');
 export const controllerRevisions = resource('apps', 'v1', 'controllerrevisions', 'ControllerRevision');
 export const cronJobs = resource('batch', 'v1', 'cronjobs', 'CronJob');
+export const horizontalPodAutoscalers = resource(
+  'autoscaling',
+  'v2',
+  'horizontalpodautoscalers',
+  'HorizontalPodAutoscaler',
+);
 export const jobs = resource('batch', 'v1', 'jobs', 'Job');
 export const daemonSets = resource('apps', 'v1', 'daemonsets', 'DaemonSet');
 export const deployments = resource('apps', 'v1', 'deployments', 'Deployment');

@@ -21,6 +21,7 @@ import {
   certificateSigningRequests,
   cronJobs,
   daemonSets,
+  horizontalPodAutoscalers,
   jobs,
   pods,
   replicationControllers,
@@ -96,6 +97,9 @@ function controllersOnDemand(context: PlatformContext, signer: CertificateSigner
     ),
     on('cronjob-controller', { resource: cronJobs }, async () =>
       (await import('./cronjob/controller.ts')).cronJobController(context),
+    ),
+    on('horizontal-pod-autoscaler', { resource: horizontalPodAutoscalers }, async () =>
+      (await import('./autoscaler/controller.ts')).autoscalerController(context),
     ),
     ...(signer
       ? [
