@@ -126,10 +126,10 @@ async function startOn(
           addresses: { internal: runtime.hostIp, external: bindAddress },
         });
   if (network) stops.push(network.stop);
-  // Of images that were built anew, and of those that were removed.
-  await images
-    .removeUnused()
-    .catch((error: Error) => log.warn({ error: error.message }, 'removing layers of images that are gone'));
+  // Of images that were built anew, and of those that were removed. Pods that were left running may stand on any.
+  await (runtime.survivors() === 0 ? images.removeUnused() : Promise.resolve()).catch((error: Error) =>
+    log.warn({ error: error.message }, 'removing layers of images that are gone'),
+  );
   await registerNode(client, { name, runtime, images, version });
   const deps: KubeletDeps = {
     client,

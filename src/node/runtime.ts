@@ -7,6 +7,8 @@ import type { NodeImage } from './images.ts';
 export interface SandboxSpec {
   /** Unique among all sandboxes there ever were. */
   id: string;
+  /** Of the pod. */
+  uid: string;
   namespace: string;
   name: string;
   hostname: string;
@@ -50,6 +52,8 @@ export interface ContainerLimits {
 export interface ContainerSpec {
   /** 64 hexadecimal digits. */
   id: string;
+  /** How often it was started before. */
+  attempt: number;
   name: string;
   image: NodeImage;
   /** Unpacked layers, lowest first. */
@@ -133,6 +137,18 @@ export interface Sandbox {
   remove(): Promise<void>;
 }
 
+/** A sandbox that an earlier process of this node has left running, and its containers: those that have ended since, too. */
+export interface Survivor {
+  /** Of the pod. */
+  uid: string;
+  sandbox: Sandbox;
+  containers: {
+    spec: Pick<ContainerSpec, 'id' | 'name' | 'attempt' | 'image' | 'user'>;
+    /** Takes it over; what it wrote meanwhile comes first. */
+    resume(output: ContainerSpec['output']): RunningContainer;
+  }[];
+}
+
 /** Something that runs pods: the calls of the CRI that a kubelet needs. */
 export interface Runtime {
   readonly name: RuntimeName;
@@ -143,6 +159,12 @@ export interface Runtime {
   /** The address of this machine as pods see it. */
   readonly hostIp: string;
   runSandbox(spec: SandboxSpec): Promise<Sandbox>;
+  /** How many sandboxes of an earlier process nobody has taken over yet. */
+  survivors(): number;
+  /** The sandbox of a pod that an earlier process has left running; once. */
+  takeOver(uid: string): Survivor | undefined;
+  /** Takes down those that nobody has taken over. */
+  removeSurvivors(): Promise<void>;
   /** Takes everything down, running pods included, at once. */
   stop(): Promise<void>;
 }

@@ -11,6 +11,9 @@ export function startSimulatedRuntime(): Runtime {
     runsPrograms: false,
     podCidr: '10.128.0.0/9',
     hostIp: '127.0.0.1',
+    survivors: () => 0,
+    takeOver: () => undefined,
+    removeSurvivors: async () => undefined,
     async runSandbox(spec) {
       serial = (serial % 0x7ffffd) + 1;
       const address = ((10 << 24) | (128 << 16)) + serial + 1;

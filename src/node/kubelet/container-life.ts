@@ -8,7 +8,7 @@ import { backOffFirst, backOffMost, findImage } from './image.ts';
 import { terminationMessage } from './last-words.ts';
 import { startProbes } from './probes.ts';
 import type { ContainerRecord, Running } from './record.ts';
-import { ConfigError, type Started, startContainer, terminationFile } from './start-container.ts';
+import { ConfigError, type Started, startContainer, statusImage, terminationFile } from './start-container.ts';
 import { failedHook, gracePeriod, type LifeContext, longest, stopContainer, targetOf } from './stop-container.ts';
 
 /**
@@ -72,8 +72,7 @@ async function start(record: ContainerRecord, image: NodeImage, context: LifeCon
   if (again) countRestart(record);
   context.emit('Normal', 'Created', `Created container: ${name}`);
   context.emit('Normal', 'Started', `Started container ${name}`);
-  record.image = image.reference;
-  record.imageId = `${image.reference.replace(/[:@][^/]*$/, '')}@${image.digest}`;
+  Object.assign(record, statusImage(image));
   record.containerId = `homeport://${started.handle.id}`;
   record.resources = record.container.resources ?? {};
   record.user = started.user;

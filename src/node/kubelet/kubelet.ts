@@ -88,7 +88,12 @@ export function startKubelet(nodeName: string, informers: Informers, deps: Kubel
   }
 
   void informer.synced
-    .then(() => sweep(deps, new Set(informer.list().map((object) => object.metadata.uid ?? ''))))
+    .then(async () => {
+      // Every pod has taken over what was left running of it.
+      for (const object of informer.list()) upsert(object);
+      await deps.runtime.removeSurvivors();
+      await sweep(deps, new Set(informer.list().map((object) => object.metadata.uid ?? '')));
+    })
     .catch((error: Error) => {
       deps.log.warn({ error: error.message }, 'removing what pods that are gone left behind');
     });
@@ -135,7 +140,7 @@ function uses(pod: Pod, field: 'secret' | 'configMap', name: string): boolean {
 
 /** Removes volumes and logs of pods that were deleted while the node was down. */
 async function sweep(deps: KubeletDeps, alive: ReadonlySet<string>): Promise<void> {
-  for (const folder of [deps.folders.pods, deps.folders.logs]) {
+  for (const folder of [deps.folders.pods, deps.folders.logs, join(deps.folders.memory, 'pods')]) {
     const entries = await readdir(folder).catch(() => []);
     for (const entry of entries) {
       const uid = entry.slice(entry.lastIndexOf('_') + 1);

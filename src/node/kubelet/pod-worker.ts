@@ -6,6 +6,7 @@ import { removeTree } from '../remove-tree.ts';
 import type { RunningContainer, Sandbox } from '../runtime.ts';
 import { createPodVolumes } from '../volumes/pod-volumes.ts';
 import { adoptImage } from './adopt-image.ts';
+import { adopt } from './adopt-sandbox.ts';
 import type { KubeletDeps } from './deps.ts';
 import { hostNamesOf } from './host-names.ts';
 import { podStatus } from './pod-status.ts';
@@ -167,6 +168,7 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
   async function createSandbox(): Promise<Sandbox> {
     const made = await deps.runtime.runSandbox({
       id: `${uid || pod.metadata.name}-${randomBytes(4).toString('hex')}`,
+      uid,
       namespace: pod.metadata.namespace ?? '',
       name: pod.metadata.name,
       ...hostNamesOf(pod),
@@ -175,6 +177,10 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
       shareProcesses: pod.spec?.shareProcessNamespace === true,
     });
     records.forEach(forgetSandbox);
+    return watched(made);
+  }
+
+  function watched(made: Sandbox): Sandbox {
     void made.lost.then(() => {
       if (sandbox !== made || closing || finished) return;
       emit('Normal', 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
@@ -270,6 +276,12 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
     }
   }
 
+  const survivor = wasOver ? undefined : deps.runtime.takeOver(uid);
+  if (survivor) {
+    // Known first: what is taken over may ask for a look at once.
+    sandbox = watched(survivor.sandbox);
+    adopt(survivor, records, (record) => context(survivor.sandbox, record));
+  }
   kick();
   return {
     uid,

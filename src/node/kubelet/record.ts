@@ -122,9 +122,12 @@ export function restoreRecords(records: readonly ContainerRecord[], status: PodS
   }
 }
 
+/** Why a container is taken to have ended that nobody finds. */
+export const unknownEnd = 'ContainerStatusUnknown';
+
 /**
- * Takes over what an earlier Homeport wrote about a container: its processes went with that one, so one that ran then
- * has ended since.
+ * Takes over what an earlier Homeport wrote about a container. One that ran then has ended since, unless it is found to
+ * be running still.
  */
 function restoreRecord(record: ContainerRecord, status: ContainerStatus): void {
   record.restarts = status.restartCount;
@@ -135,13 +138,15 @@ function restoreRecord(record: ContainerRecord, status: ContainerStatus): void {
     record.state = {
       is: 'terminated',
       code: 137,
-      reason: 'ContainerStatusUnknown',
+      reason: unknownEnd,
       message: 'The container could not be located when Homeport was started again',
       startedAt: status.state.running.startedAt,
       finishedAt: timestamp(),
       containerId: status.containerID ?? '',
     };
   } else return;
+  record.started = status.started === true;
+  record.ready = status.ready;
   record.imageId = status.imageID;
   record.image = status.image;
   record.containerId = status.containerID ?? '';
@@ -167,6 +172,8 @@ function terminatedOf(state: ContainerStateStatus['terminated']): Terminated | u
 export function forgetSandbox(record: ContainerRecord): void {
   record.ran = false;
   record.initialized = false;
+  record.started = false;
+  record.ready = false;
   if (record.kind === 'main' || record.kind === 'ephemeral' || record.state.is !== 'terminated') return;
   record.last = record.state;
   record.state = { is: 'waiting', reason: 'PodInitializing' };

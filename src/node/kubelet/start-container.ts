@@ -37,6 +37,12 @@ export interface Started {
   user: ContainerUser;
 }
 
+/** An image as a container's status shows it. */
+export const statusImage = ({ reference, digest }: NodeImage): { image: string; imageId: string } => ({
+  image: reference,
+  imageId: `${reference.replace(/[:@][^/]*$/, '')}@${digest}`,
+});
+
 /** Where the log of a container's n-th start lies (the kubelet's layout). */
 export function logPath(logs: string, pod: Pod, container: string, attempt: number): string {
   const { namespace, name, uid } = pod.metadata;
@@ -110,6 +116,7 @@ async function containerSpec(
   return {
     id: randomBytes(32).toString('hex'),
     name: container.name,
+    attempt: record.restarts,
     image,
     command: commandOf(container, image, own),
     env,

@@ -1,5 +1,5 @@
 import { existsSync, lstatSync, readdirSync, statSync } from 'node:fs';
-import { chmod, mkdir, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -48,10 +48,9 @@ services: files
 protocols: files
 `;
 
-/** Makes the host base in a folder. */
+/** Makes the host base in a folder that is not there yet. */
 export async function makeHostBase(dir: string): Promise<HostBase> {
   const folder = join(dir, 'base');
-  await rm(folder, { recursive: true, force: true });
   for (const name of [
     'proc',
     'sys',
@@ -119,7 +118,6 @@ export const podFiles = ['hosts', 'hostname', 'resolv.conf'] as const;
 
 async function makeMountPoints(dir: string): Promise<string> {
   const folder = join(dir, 'mount-points');
-  await rm(folder, { recursive: true, force: true });
   for (const name of ['proc', 'sys', 'dev', 'etc']) await mkdir(join(folder, name), { recursive: true, mode: 0o755 });
   for (const name of podFiles) await writeFile(join(folder, 'etc', name), '', { mode: 0o644 });
   return folder;
@@ -127,7 +125,6 @@ async function makeMountPoints(dir: string): Promise<string> {
 
 async function makeDeviceLinks(dir: string): Promise<string> {
   const links = join(dir, 'device-links');
-  await rm(links, { recursive: true, force: true });
   await mkdir(links, { recursive: true });
   const targets = {
     fd: '/proc/self/fd',

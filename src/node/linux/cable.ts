@@ -22,7 +22,7 @@ export async function layCable(end: Cable, pid: number): Promise<void> {
 }
 
 /** Lets the machine find the pod at a cable that is there. */
-async function plugIn({ cable, ip, gateway }: Cable): Promise<void> {
+export async function plugIn({ cable, ip, gateway }: Cable): Promise<void> {
   const commands = [`link set ${cable} up`, `route replace ${ip}/32 dev ${cable} src ${gateway}`];
   await runTool('ip', ['-batch', '-'], `${commands.join('\n')}\n`);
   const settings = join('/proc/sys/net/ipv4/conf', cable);

@@ -23,6 +23,10 @@ export interface CgroupTree {
   readonly obstacle: string | undefined;
   readonly folders: readonly string[];
   create(name: string, limits: ContainerLimits): Promise<Cgroup>;
+  /** One that is there already. */
+  open(name: string): Cgroup;
+  /** Kills what is left in groups that nobody needs, and removes them. @param kept names of those to keep */
+  removeOthers(kept: ReadonlySet<string>): Promise<void>;
   remove(): Promise<void>;
 }
 
@@ -62,6 +66,15 @@ export async function openCgroups(instance: string, others: ReadonlySet<string>)
     obstacle: has('memory') && has('cpu') ? undefined : obstacle,
     folders: hierarchies.map((hierarchy) => hierarchy.folder),
     create: (name, limits) => createGroup(hierarchies, name, limits),
+    open: (name) => groupOf(groupsNamed(hierarchies, name)),
+    async removeOthers(kept) {
+      for (const { folder } of hierarchies) {
+        // Another instance that starts now may have taken the empty folder for one that was left; it is made again.
+        for (const entry of await readdir(folder, { withFileTypes: true }).catch(() => [])) {
+          if (entry.isDirectory() && !kept.has(entry.name)) await removeGroup(join(folder, entry.name));
+        }
+      }
+    },
     async remove() {
       for (const { folder } of hierarchies) await removeGroup(folder);
     },
@@ -131,12 +144,19 @@ async function delegate(folder: string, controllers: readonly Controller[]): Pro
   if (missing.length > 0) await writeFile(control, missing.map((controller) => `+${controller}`).join(' '));
 }
 
+const groupsNamed = (hierarchies: readonly Hierarchy[], name: string): Hierarchy[] =>
+  hierarchies.map((hierarchy) => ({ ...hierarchy, folder: join(hierarchy.folder, name) }));
+
 async function createGroup(hierarchies: readonly Hierarchy[], name: string, limits: ContainerLimits): Promise<Cgroup> {
-  const groups = hierarchies.map((hierarchy) => ({ ...hierarchy, folder: join(hierarchy.folder, name) }));
+  const groups = groupsNamed(hierarchies, name);
   for (const group of groups) {
     await mkdir(group.folder, { recursive: true });
     for (const [file, value] of settings(group, limits)) await writeFile(join(group.folder, file), value);
   }
+  return groupOf(groups);
+}
+
+function groupOf(groups: readonly Hierarchy[]): Cgroup {
   const memory = groups.find((group) => group.controllers.includes('memory'));
   return {
     folders: groups.map((group) => group.folder),

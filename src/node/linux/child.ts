@@ -4,7 +4,7 @@ import type { Readable, Writable } from 'node:stream';
 import type { PipePool } from './pipes.ts';
 import { cleanEnv, spawnTool } from './shell.ts';
 
-/** A child process with its streams, on a terminal or not: what starts and execs have in common. */
+/** A process with its streams, on a terminal or not: what containers and execs have in common. */
 export interface Child {
   readonly pid: number;
   /** Resolves when it has ended and its output has been read, to its exit code; 128 + N after signal N. */
@@ -28,7 +28,7 @@ export interface ChildOptions {
 }
 
 /** How long output may still be coming after the end of the process that was started: others may hold its pipes. */
-const outputGrace = 500;
+export const outputGrace = 500;
 
 /** Starts a program of the host in a session of its own, so that a Ctrl-C on Homeport's terminal does not reach it. */
 export async function startChild(options: ChildOptions, pipes: PipePool): Promise<Child> {
@@ -76,7 +76,7 @@ async function startOnPipes({ words, stdin, uid, output }: ChildOptions, pool: P
   };
 }
 
-function drain(reader: Readable, see: (chunk: Buffer) => void): Promise<void> {
+export function drain(reader: Readable, see: (chunk: Buffer) => void): Promise<void> {
   return new Promise((resolve) => {
     reader.on('data', see);
     reader.on('error', () => resolve());
@@ -113,7 +113,11 @@ async function startOnTerminal({ words, output }: ChildOptions): Promise<Child> 
 }
 
 /** Passes output on to a client as fast as it takes it: the program waits meanwhile, and not longer than the client is there. */
-export function passOn(chunk: Buffer, sink: Writable | undefined, child: Child | undefined): void {
+export function passOn(
+  chunk: Buffer,
+  sink: Writable | undefined,
+  child: Pick<Child, 'pause' | 'resume'> | undefined,
+): void {
   if (!sink || sink.destroyed || sink.write(chunk) || !child) return;
   const resume = () => {
     sink.off('drain', resume);
@@ -127,7 +131,7 @@ export function passOn(chunk: Buffer, sink: Writable | undefined, child: Child |
 
 /** Feeds a child from the streams of a client until the signal fires. Input ends when the client's does. */
 export function feed(
-  child: Child,
+  child: Omit<Child, 'pid'>,
   stdin: Readable | undefined,
   resize: AsyncIterable<{ width: number; height: number }> | undefined,
   signal: AbortSignal,
@@ -148,7 +152,7 @@ export function feed(
 }
 
 async function follow(
-  child: Child,
+  child: Omit<Child, 'pid'>,
   resize: AsyncIterable<{ width: number; height: number }>,
   signal: AbortSignal,
 ): Promise<void> {

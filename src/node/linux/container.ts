@@ -1,20 +1,23 @@
+import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { watch, writeFileSync } from 'node:fs';
-import { mkdir, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { closeSync, watch } from 'node:fs';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ExecStreams } from '../../client/index.ts';
 import { removeTree } from '../remove-tree.ts';
 import { type ContainerExit, type ContainerSpec, type RunningContainer, StartError } from '../runtime.ts';
 import type { HostBase } from './base.ts';
 import type { Cgroup, CgroupTree } from './cgroup.ts';
-import { type Child, feed, passOn, startChild } from './child.ts';
-import { enterImage, entering } from './enter-image.ts';
-import { firstStep, launchWords, writeScripts } from './launch.ts';
+import { type Child, feed, passOn } from './child.ts';
+import { ioPaths, makeIo, openIo, openProgramEnds } from './container-io.ts';
+import { writeEntrance } from './entrance.ts';
+import { execIn } from './exec.ts';
+import { firstStepOfContainer, writeScripts } from './launch.ts';
 import { hasMachineCode } from './machine-code.ts';
 import type { PipePool } from './pipes.ts';
-import { descendantsOf, signalProcess, terminateFirstProcess } from './process.ts';
-import { entrances, hasOwnRoot, imageRoot, mountTables, type RootPlan, setupScript } from './setup-script.ts';
-import { quote } from './shell.ts';
+import { isAlive, type KnownProcess, signalKnown, signalProcess, terminateFirstProcess } from './process.ts';
+import { type ContainerRecord, keeperFile, parseStat, saveContainer } from './records.ts';
+import { hasOwnRoot, mountTables, type RootPlan, setupScript } from './setup-script.ts';
+import { quote, spawnTool } from './shell.ts';
 import { usageOfGroups, usageOfProcesses } from './usage.ts';
 
 /** What containers need from the instance and from their sandbox. */
@@ -24,7 +27,9 @@ export interface ContainerHost {
   pipes: PipePool;
   /** Of this instance, in memory, 0700. */
   memoryDir: string;
+  /** Of the sandbox, on disk and in memory. */
   sandboxDir: string;
+  recordDir: string;
   sandboxId: string;
   /** The process that holds the sandbox's namespaces. */
   pausePid: number;
@@ -37,10 +42,20 @@ const startTimeout = 20_000;
 const startingTime = 1000;
 
 /**
- * Stays outside the new PID namespace, waits for its first process and passes its end on as an exit code (unshare --fork
- * cannot: it trips over SIGKILL), without the shell's own remark about it. The first process dies with it, and gives up if it is gone already.
+ * Stays outside the new PID namespace, waits for its first process and tells of its end (unshare --fork cannot: it trips
+ * over SIGKILL), without the shell's own remark about it. Then it stops, and is killed by who has read that: until then what
+ * the program has written is safe in its pipes. The first process dies with it, and gives up if it is gone already. It
+ * calls no program once its root may be the container's.
  */
-const keeper = `exec 8>&2 2>/dev/null; setpriv --pdeathsig KILL sh -c '[ -e /proc/'$$'/exe ] || exit 1; eval "$(cat <&4)"' 2>&8 8>&-; exit $?`;
+const keeperScript = (file: string) =>
+  [
+    `read -r stat </proc/$$/stat && echo "$stat" >${quote(file)} || exit 1`,
+    'exec 8>&2 2>/dev/null',
+    // The shell redirects what it runs itself in its own process, its remark included: so another one does it.
+    `(exec setpriv --pdeathsig KILL sh -c '[ -e /proc/'$$'/exe ] || exit 1; eval "$(cat <&4)"' 2>&8 8>&- 6<&- 7<&- 9<&-)`,
+    'echo "exit $?" >&9',
+    'kill -STOP $$',
+  ].join('\n');
 
 /** Starts a container in a sandbox and waits until its program runs. @throws StartError */
 export async function startContainer(spec: ContainerSpec, host: ContainerHost): Promise<LinuxContainer> {
@@ -48,19 +63,28 @@ export async function startContainer(spec: ContainerSpec, host: ContainerHost): 
     const why = `images with a root of their own cannot be entered on ${process.arch}`;
     throw new StartError('CreateContainerError', `image ${spec.image.reference}: ${why}`);
   }
-  const folder = join(host.sandboxDir, spec.id.slice(0, 16));
-  const report = join(folder, 'report');
+  const short = spec.id.slice(0, 16);
+  const folder = join(host.sandboxDir, short);
+  const recordFolder = join(host.recordDir, short);
   const oldRoot = `.old-${randomBytes(16).toString('hex')}`;
   const plan = { base: host.base, folder, etc: join(host.sandboxDir, 'etc'), oldRoot };
   await prepareFolder(plan, spec);
-  const cgroup = await host.cgroups.create(`${host.sandboxId}-${spec.id.slice(0, 16)}`, spec.limits);
-  const watchers = new Set<(stream: 'stdout' | 'stderr', chunk: Buffer) => void>();
-  const setup = setupScript(spec, plan);
-  const entrance = writeEntrance(folder, spec, spec.command, 'start');
-  const files = writeScripts(host.memoryDir, { ...spec, entrance: entrance?.seen }, setup);
+  await mkdir(recordFolder, { mode: 0o700 });
+  const cgroupName = `${host.sandboxId}-${short}`;
+  const cgroup = await host.cgroups.create(cgroupName, spec.limits);
+  const { output, stdin, tty, user } = spec;
+  const paths = ioPaths(recordFolder);
+  await makeIo(paths, stdin, host.pipes);
+  let processes: Processes | undefined;
+  const watched = watchOutput(output);
+  const child = openIo({ paths, processes: () => processes, stdin, tty, output: watched.output });
+  watched.follows(child);
+  const ends = openProgramEnds(paths, stdin, user.uid);
   const ns = (name: string) => `--${name}=/proc/${host.pausePid}/ns/${name}`;
-  const words = firstStep({
-    files,
+  const report = join(folder, 'report');
+  const entrance = writeEntrance(folder, spec, spec.command, 'start');
+  const first = {
+    files: writeScripts(host.memoryDir, { ...spec, entrance: entrance?.seen }, setupScript(spec, plan)),
     report,
     cgroups: cgroup.folders,
     next: [
@@ -70,37 +94,105 @@ export async function startContainer(spec: ContainerSpec, host: ContainerHost): 
       ...(host.pidNamespace === undefined ? [] : [`--pid=${host.pidNamespace}`]),
       'unshare',
       ...(host.pidNamespace === undefined ? ['--pid'] : []),
-      ...['--mount', 'sh', '-c', keeper],
+      ...['--mount', 'sh', '-c', keeperScript(join(recordFolder, keeperFile))],
     ],
-  });
-  const output = (stream: 'stdout' | 'stderr', chunk: Buffer) => {
-    const began = performance.now();
-    spec.output(stream, chunk);
-    for (const see of watchers) see(stream, chunk);
-    const took = performance.now() - began;
-    if (took > longOutput) rest(child, took * restFactor);
   };
-  const { stdin, tty, user } = spec;
-  const child = await startChild({ words, stdin, tty, uid: user.uid, output }, host.pipes);
+  const outer = spawnTool(firstStepOfContainer(first, paths, { stdin, tty }), {
+    detached: true,
+    stdio: [ends.stdin, ends.stdout, ends.stderr],
+  });
+  for (const fd of [ends.stdin, ends.stdout, ends.stderr]) if (fd !== 'ignore') closeSync(fd);
+  // A start that fails early has no keeper that would tell of it: its life ends here.
+  const held = once(() => closeSync(ends.life));
+  outer.on('exit', held);
+  outer.on('error', held);
   try {
-    const pid = await untilStarted(child, report);
-    return handleOf({ spec, host, child, cgroup, folder, pid, watchers });
+    const started = await untilStarted(outer, child.ended, report);
+    processes = { keeper: await keeperOf(recordFolder), stdinHolder: started.stdinHolder };
+    held();
+    const { output: _, env, ...saved } = spec;
+    const record: ContainerRecord = {
+      spec: { ...saved, env: Object.fromEntries(env) },
+      startedAt: new Date().toISOString(),
+      pid: started.pid,
+      ...processes,
+      pidNamespace: host.pidNamespace,
+      folder,
+      cgroup: cgroupName,
+    };
+    await saveContainer(recordFolder, record);
+    return handleOf({ record, host, child, cgroup, recordFolder, watchers: watched.watchers });
   } catch (error) {
-    signalProcess(child.pid, 'SIGKILL');
+    held();
+    if (outer.pid !== undefined) signalProcess(outer.pid, 'SIGKILL');
+    const keeper = await keeperOf(recordFolder).catch(() => undefined);
+    if (keeper) signalKnown(keeper, 'SIGKILL');
     await child.ended;
     await cgroup.remove();
+    await removeTree(recordFolder);
     await removeTree(folder);
     throw error;
   }
+}
+
+/** Takes over a container that an earlier process has started. What it wrote meanwhile comes first. */
+export function resumeContainer(
+  record: ContainerRecord,
+  host: Omit<ContainerHost, 'pidNamespace'>,
+  output: ContainerSpec['output'],
+): LinuxContainer {
+  const { stdin, tty } = record.spec;
+  const recordFolder = join(host.recordDir, record.spec.id.slice(0, 16));
+  const watched = watchOutput(output);
+  const child = openIo({ paths: ioPaths(recordFolder), processes: () => record, stdin, tty, output: watched.output });
+  watched.follows(child);
+  const cgroup = host.cgroups.open(record.cgroup);
+  return handleOf({ record, host, child, cgroup, recordFolder, watchers: watched.watchers });
+}
+
+type Processes = Pick<ContainerRecord, 'keeper' | 'stdinHolder'>;
+
+async function keeperOf(recordFolder: string): Promise<KnownProcess> {
+  const known = parseStat(await readFile(join(recordFolder, keeperFile), 'latin1'));
+  if (!known) throw new Error('the process that keeps the container has not come up');
+  return known;
+}
+
+/** Calls an action the first time only. */
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) action();
+    done = true;
+  };
 }
 
 /** What a program writes without end must not keep this process from everything else: it is read a sixth of the time. */
 const longOutput = 1;
 const restFactor = 5;
 
-function rest(child: Child, milliseconds: number): void {
-  child.pause();
-  setTimeout(() => child.resume(), milliseconds);
+type Output = ContainerSpec['output'];
+
+/** Passes output on to who it is for and to all who watch, and rests when that takes long. */
+function watchOutput(to: Output) {
+  const watchers = new Set<Output>();
+  let child: Pick<Child, 'pause' | 'resume'> | undefined;
+  const output: Output = (stream, chunk) => {
+    const began = performance.now();
+    to(stream, chunk);
+    for (const see of watchers) see(stream, chunk);
+    const took = performance.now() - began;
+    if (took <= longOutput) return;
+    child?.pause();
+    setTimeout(() => child?.resume(), took * restFactor);
+  };
+  return {
+    watchers,
+    output,
+    follows(the: Pick<Child, 'pause' | 'resume'>) {
+      child = the;
+    },
+  };
 }
 
 async function prepareFolder(plan: RootPlan, spec: ContainerSpec): Promise<void> {
@@ -121,49 +213,35 @@ async function prepareFolder(plan: RootPlan, spec: ContainerSpec): Promise<void>
   await writeFile(join(folder, 'report'), '', { mode: 0o600 });
 }
 
-/** Where a program lies that leads into an image with a root of its own: on the host, and as the container's first root has it. */
-interface Entrance {
-  path: string;
-  seen: string;
+interface Started {
+  pid: number;
+  stdinHolder: number | undefined;
 }
 
-/** Writes the program that leads to a command; undefined for an image without a root of its own. */
-function writeEntrance(
-  folder: string,
-  spec: ContainerSpec,
-  command: readonly string[],
-  name: string,
-): Entrance | undefined {
-  if (!hasOwnRoot(spec)) return undefined;
-  const path = join(folder, 'enter', name);
-  // At once: a process that is started meanwhile would inherit the open file, and what is being written cannot be run.
-  writeFileSync(path, enterImage({ ...spec, root: imageRoot, program: command[0] ?? '' }), { mode: 0o755, flag: 'wx' });
-  return { path, seen: `${entrances}/${name}` };
-}
-
-/** Waits for the 'ok' in the report and gives the id of the program's process. @throws StartError with what the report says. */
-async function untilStarted(child: Child, report: string): Promise<number> {
+/** Waits for the 'ok' in the report and gives the ids of the processes. @throws StartError with what the report says. */
+async function untilStarted(outer: ChildProcess, ended: Promise<number>, report: string): Promise<Started> {
   const lines = async () => (await readFile(report, 'utf8')).split('\n').filter(Boolean);
   const settled = new AbortController();
-  const started = new Promise<number>((resolve, reject) => {
+  const started = new Promise<Started>((resolve, reject) => {
     const watcher = watch(report, { persistent: false, signal: settled.signal });
     const look = () =>
       lines().then((said) => {
-        const pid = Number(said[0]?.replace('pid ', ''));
-        if (said.includes('ok') && pid > 0) resolve(pid);
+        const found = startedOf(said);
+        if (found) resolve(found);
       }, reject);
     watcher.on('change', look);
     watcher.on('error', reject);
     void look();
   });
-  const timer = setTimeout(() => signalProcess(child.pid, 'SIGKILL'), startTimeout);
+  const timer = setTimeout(() => signalProcess(outer.pid ?? 0, 'SIGKILL'), startTimeout);
   try {
-    const first = await Promise.race([started, child.ended.then((code) => ({ code }))]);
-    if (typeof first === 'number') return first;
+    const first = await Promise.race([started, ended.then((code) => ({ code }))]);
+    if ('pid' in first) return first;
     // A program may also have started and ended before anybody looked.
     const said = await lines();
-    if (said.includes('ok')) return Number(said[0]?.replace('pid ', ''));
-    const problem = said.filter((line) => line !== 'root' && !line.startsWith('pid ')).join('; ');
+    const found = startedOf(said);
+    if (found) return found;
+    const problem = said.filter((line) => line !== 'root' && !/^(?:pid|stdin) \d+$/.test(line)).join('; ');
     throw new StartError(
       said.includes('root') ? 'StartError' : 'CreateContainerError',
       problem || `setting up the container ended with code ${first.code}`,
@@ -174,15 +252,20 @@ async function untilStarted(child: Child, report: string): Promise<number> {
   }
 }
 
+function startedOf(said: readonly string[]): Started | undefined {
+  const number = (name: string) => Number(said.find((line) => line.startsWith(`${name} `))?.slice(name.length + 1));
+  const pid = number('pid');
+  if (!said.includes('ok') || !(pid > 0)) return undefined;
+  return { pid, stdinHolder: number('stdin') || undefined };
+}
+
 interface Parts {
-  spec: ContainerSpec;
-  host: ContainerHost;
-  /** The keeper: outside the container's PID namespace, and in its mount namespace. */
-  child: Child;
+  record: ContainerRecord;
+  host: Omit<ContainerHost, 'pidNamespace'>;
+  child: Omit<Child, 'pid'>;
   cgroup: Cgroup;
-  folder: string;
-  pid: number;
-  watchers: Set<(stream: 'stdout' | 'stderr', chunk: Buffer) => void>;
+  recordFolder: string;
+  watchers: Set<Output>;
 }
 
 /** A container with the id of its program's process on the host. */
@@ -190,10 +273,12 @@ export interface LinuxContainer extends RunningContainer {
   readonly pid: number;
 }
 
-function handleOf(parts: Parts): LinuxContainer {
-  const { spec, host, child, cgroup, folder, pid, watchers } = parts;
+function handleOf({ record, host, child, cgroup, recordFolder, watchers }: Parts): LinuxContainer {
+  const { pid, keeper, folder } = record;
+  const env = new Map(Object.entries(record.spec.env));
+  const spec = { ...record.spec, env };
   let running = true;
-  const startedAt = new Date();
+  const startedAt = new Date(record.startedAt);
   let removed: Promise<void> | undefined;
   const exited = child.ended.then(async (code): Promise<ContainerExit> => {
     running = false;
@@ -205,8 +290,8 @@ function handleOf(parts: Parts): LinuxContainer {
     startedAt,
     exited,
     signal(name) {
-      if (!running) return;
-      if (name !== 'SIGTERM' || host.pidNamespace !== undefined) return signalProcess(pid, name);
+      if (!running || !isAlive(keeper)) return;
+      if (name !== 'SIGTERM' || record.pidNamespace !== undefined) return signalProcess(pid, name);
       terminateFirstProcess(pid);
       // A program that is still starting may swallow it: some runtimes catch SIGTERM only to raise it again for the
       // kernel to act on, which it does not for a first process. Such a program is asked once more.
@@ -216,11 +301,11 @@ function handleOf(parts: Parts): LinuxContainer {
     },
     async exec(command, streams) {
       if (!running) throw new Error('the container has ended');
-      return execIn(parts, command, streams);
+      return execIn({ spec, host, keeper, cgroup, folder }, command, streams);
     },
     async attach(streams) {
       if (!running) return (await exited).code;
-      const see = (stream: 'stdout' | 'stderr', chunk: Buffer) => passOn(chunk, streams[stream], child);
+      const see: Output = (stream, chunk) => passOn(chunk, streams[stream], child);
       watchers.add(see);
       if (spec.stdin) feed(child, streams.stdin, streams.resize, streams.signal, spec.stdinOnce);
       const gone = new Promise<number>((resolve) =>
@@ -242,91 +327,10 @@ function handleOf(parts: Parts): LinuxContainer {
     remove() {
       removed ??= exited.then(async () => {
         await cgroup.remove();
+        await removeTree(recordFolder);
         await removeTree(folder);
       });
       return removed;
     },
   };
-}
-
-let serial = 0;
-
-/** The start of a report: a process of the container may get hold of it before it is closed there, and write without end. */
-async function readStart(path: string): Promise<string> {
-  const file = await open(path, 'r');
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(mostReport), 0, mostReport, 0);
-    return buffer.toString('utf8', 0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
-const mostReport = 4096;
-
-/** A terminal of the container's own, which has a name there: script(1) makes it and passes everything through. */
-const onTerminal = (words: readonly string[]) => [
-  'script',
-  '--quiet',
-  '--return',
-  '--command',
-  `exec ${words.map(quote).join(' ')}`,
-  '/dev/null',
-];
-
-/**
- * Runs another program in the namespaces, the root, the control groups and with the privileges of the container's. The
- * namespaces are the keeper's and the pause process's: those of the container's own processes may be others by now, made
- * by them, with libraries of theirs in place of the host's.
- */
-async function execIn(
-  { spec, host, child: keeperChild, cgroup, folder }: Parts,
-  command: readonly string[],
-  streams: ExecStreams,
-): Promise<number> {
-  const name = `exec-${serial++}`;
-  const report = join(folder, name);
-  await writeFile(report, '', { mode: 0o600 });
-  const env = streams.tty ? new Map([['TERM', 'xterm'], ...spec.env]) : spec.env;
-  const entrance = writeEntrance(folder, spec, command, name);
-  const { workingDir } = spec;
-  const files = writeScripts(host.memoryDir, { command, env, workingDir, entrance: entrance?.seen });
-  const privileges = entrance ? entering(spec) : spec;
-  const enter = [
-    'nsenter',
-    ...['uts', 'ipc', 'net'].map((name) => `--${name}=/proc/${host.pausePid}/ns/${name}`),
-    `--mount=/proc/${keeperChild.pid}/ns/mnt`,
-    `--pid=/proc/${keeperChild.pid}/ns/pid_for_children`,
-  ];
-  let child: Child | undefined;
-  const output = (stream: 'stdout' | 'stderr', chunk: Buffer) => passOn(chunk, streams[stream], child);
-  const words = firstStep({
-    files,
-    report,
-    cgroups: cgroup.folders,
-    next: [...enter, ...launchWords(privileges, streams.tty ? onTerminal : undefined)],
-  });
-  const started = await startChild(
-    { words, stdin: streams.stdin !== undefined, tty: streams.tty, uid: spec.user.uid, output },
-    host.pipes,
-  );
-  child = started;
-  const kill = () => {
-    // nsenter only waits for the program: that is what must go.
-    for (const inner of [...descendantsOf(started.pid), started.pid]) signalProcess(inner, 'SIGKILL');
-    started.resume();
-  };
-  streams.signal.addEventListener('abort', kill, { once: true });
-  if (streams.signal.aborted) kill();
-  feed(started, streams.stdin, streams.resize, streams.signal, true);
-  try {
-    const code = await started.ended;
-    const said = await readStart(report);
-    if (!said.includes('ok\n') && said !== '') throw new Error(said.trim());
-    return code;
-  } finally {
-    streams.signal.removeEventListener('abort', kill);
-    await rm(report, { force: true });
-    if (entrance) await rm(entrance.path, { force: true });
-  }
 }

@@ -76,7 +76,10 @@ describe.runIf(name === 'linux')('a hostile container', () => {
         .trim()
         .split('\n')
         .filter(
-          (line) => !/^(\/dev\/null|pipe:\[\d+\]|\/dev\/shm\/homeport-.*\(deleted\)|\/\.old.*\(deleted\))$/.test(line),
+          (line) =>
+            !/^(\/dev\/null|pipe:\[\d+\]|\/dev\/shm\/homeport-.*(\(deleted\)|\/stdout|\/stderr)|\/\.old.*\(deleted\))$/.test(
+              line,
+            ),
         ),
     ).toEqual([]);
   });

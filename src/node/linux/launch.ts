@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerSpec } from '../runtime.ts';
+import type { IoPaths } from './container-io.ts';
 import { quote } from './shell.ts';
 
 /** Where the Node that Homeport runs on is offered to programs. */
@@ -100,23 +101,58 @@ export interface FirstStep {
   next: readonly string[];
 }
 
-/**
- * The first step, on the host: the process binds its life to Homeport's, takes its scripts (removing them: they hold
- * secrets) and joins the control groups; then it goes on as `next`.
- */
-export function firstStep({ files, report, cgroups, next }: FirstStep): string[] {
+/** Takes the scripts (removing them: they hold secrets) and joins the control groups. */
+function takeAndJoin({ files, report, cgroups }: FirstStep): string[] {
   const paths = Object.values(files).map(quote).join(' ');
   const setup = files.setup === undefined ? '' : ` 4<${quote(files.setup)}`;
-  const script = [
-    // setpriv has asked for a signal when the parent dies; if it died before that, nobody would send it.
-    `[ "$PPID" = ${process.pid} ] || exit 1`,
+  return [
     `exec 3<${quote(files.launch)}${setup} 5>>${quote(report)} || exit 1`,
     `rm -f ${paths}`,
     ...cgroups.map((folder) => `echo $$ >${quote(join(folder, 'cgroup.procs'))} || exit 1`),
-    `exec ${next.map(quote).join(' ')}`,
-  ].join('\n');
-  return ['setpriv', '--pdeathsig', 'KILL', 'sh', '-c', script];
+  ];
 }
+
+const goOn = ({ next }: FirstStep): string => `exec ${next.map(quote).join(' ')}`;
+
+/** The first step of an exec, on the host: its life is bound to Homeport's. */
+export function firstStep(step: FirstStep): string[] {
+  // setpriv has asked for a signal when the parent dies; if it died before that, nobody would send it.
+  const script = [`[ "$PPID" = ${process.pid} ] || exit 1`, ...takeAndJoin(step), goOn(step)];
+  return ['setpriv', '--pdeathsig', 'KILL', 'sh', '-c', script.join('\n')];
+}
+
+/**
+ * The first step of a container, on the host. It holds both ends of the container's pipes (descriptors 6, 7 and 9), so that
+ * the container goes on when Homeport is killed. A process beside it does that for its input: ending it ends the input. On
+ * a terminal, script(1) does.
+ */
+export function firstStepOfContainer(
+  step: FirstStep,
+  io: IoPaths,
+  options: { stdin: boolean; tty: boolean },
+): string[] {
+  const closed = '>/dev/null 2>&1 3<&- 4<&- 5>&- 6<&- 7<&- 9<&-';
+  const holdInput = `setpriv --pdeathsig KILL sleep infinity <>${quote(io.stdin)} ${closed} & echo "stdin $!" >&5`;
+  const script = [
+    ...takeAndJoin(step),
+    `exec 6<>${quote(io.stdout)} 7<>${quote(io.stderr)} 9<>${quote(io.life)} || exit 1`,
+    ...(options.stdin && options.tty ? [`exec <>${quote(io.stdin)} || exit 1`] : []),
+    ...(options.stdin && !options.tty ? [holdInput] : []),
+    goOn(options.tty ? { ...step, next: onOuterTerminal(step.next) } : step),
+  ];
+  return ['sh', '-c', script.join('\n')];
+}
+
+/**
+ * A terminal that outlives Homeport: script(1) makes it and passes everything through. The keeper is a grandchild of it,
+ * because script stops along with a child that stops.
+ */
+const onOuterTerminal = (words: readonly string[]) => [
+  ...['script', '--quiet', '--return', '--echo', 'always', '--command'],
+  // Without the shell's own remark about how the keeper ended.
+  `stty cols 80 rows 24; exec 8>&2 2>/dev/null; (exec ${words.map(quote).join(' ')} 2>&8 8>&-); exit $?`,
+  '/dev/null',
+];
 
 export interface ScriptFiles {
   launch: string;

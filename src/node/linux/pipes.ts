@@ -1,4 +1,5 @@
 import { closeSync, constants, openSync, unlinkSync } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { runTool } from './shell.ts';
@@ -12,10 +13,13 @@ export interface OutputPipe {
 }
 
 export interface PipePool {
+  /** One that nobody can find by name. */
   take(): Promise<OutputPipe>;
+  /** Puts a named pipe where nothing is. */
+  place(path: string): Promise<void>;
 }
 
-const batch = 16;
+const batch = 32;
 
 /**
  * Makes real pipes. Node gives children Unix sockets for stdio, and a program cannot open those again by name: `echo >
@@ -33,15 +37,20 @@ export function createPipePool(dir: string): PipePool {
     ready.push(...names);
   }
 
+  async function next(): Promise<string> {
+    while (ready.length === 0) {
+      filling ??= fill().finally(() => {
+        filling = undefined;
+      });
+      await filling;
+    }
+    return ready.pop() ?? '';
+  }
+
   return {
+    place: async (path) => rename(await next(), path),
     async take() {
-      while (ready.length === 0) {
-        filling ??= fill().finally(() => {
-          filling = undefined;
-        });
-        await filling;
-      }
-      const path = ready.pop() ?? '';
+      const path = await next();
       // The reader first, without blocking: then opening the writer does not wait for one.
       const readFd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
       try {

@@ -1,5 +1,27 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { startTime } from '../../host/index.ts';
+
+/** A process that is not mistaken for another one that got its id later. */
+export interface KnownProcess {
+  pid: number;
+  /** From startTime. */
+  start: string;
+}
+
+/** @throws Error when it has ended already */
+export function knownProcess(pid: number): KnownProcess {
+  const start = startTime(pid);
+  if (start === undefined) throw new Error(`process ${pid} has ended`);
+  return { pid, start };
+}
+
+export const isAlive = ({ pid, start }: KnownProcess): boolean => startTime(pid) === start;
+
+/** Sends a signal to this very process, if it still is there. */
+export function signalKnown(known: KnownProcess, signal: NodeJS.Signals): void {
+  if (isAlive(known)) signalProcess(known.pid, signal);
+}
 
 /** Sends a signal; a process that has ended already is as good as signalled. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): void {

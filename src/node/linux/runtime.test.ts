@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { mkdir, symlink } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTime } from '../../host/index.ts';
 import { chooseRuntime } from '../detect.ts';
@@ -83,7 +84,7 @@ describe.runIf(name === 'linux')('containers', () => {
 
   test('secrets are in no argument list and in no file', async () => {
     const secret = 'correct-horse-battery-staple';
-    const { spec } = containerSpec(made.layer, ['sleep', '100'], {
+    const { spec, output } = containerSpec(made.layer, ['sleep', '100'], {
       env: new Map([
         ['PATH', '/usr/bin'],
         ['S', secret],
@@ -102,6 +103,7 @@ describe.runIf(name === 'linux')('containers', () => {
     expect(lines.filter((line) => line.includes(secret))).toEqual([]);
     container.signal('SIGKILL');
     expect((await container.exited).code).toBe(137);
+    expect(output, 'no remark of a shell').toEqual({ stdout: '', stderr: '' });
     await container.remove();
   });
 
@@ -222,31 +224,86 @@ describe.runIf(name === 'linux')('containers', () => {
 });
 
 describe.runIf(name === 'linux')('an instance', () => {
-  test('that is killed leaves no process, and its next start cleans up', { timeout: 30_000 }, async () => {
-    const { dataDir, layer, remove } = await makeDataDir();
-    const script = `
+  /** Starts an instance in a process of its own, runs a script with its sandbox in `pod`, and kills it. */
+  async function killed(dataDir: string, layer: string, script: string): Promise<number[]> {
+    const program = `
       import { containerSpec, startRuntime } from ${JSON.stringify(join(import.meta.dirname, 'runtime.testing.ts'))};
       const { network, sandbox } = await startRuntime(${JSON.stringify(dataDir)});
-      const pod = await sandbox();
-      await pod.start(containerSpec(${JSON.stringify(layer)}, ['sh', '-c', 'trap "" TERM HUP INT; sleep 987 & sleep 987'])['spec']);
-      console.log(network.bridge);
+      const pod = await sandbox({ uid: 'the-pod' });
+      const run = (name, command, more) =>
+        pod.start(containerSpec(${JSON.stringify(layer)}, command, { name, id: name.repeat(64).slice(0, 64), ...more }).spec);
+      ${script}
       setInterval(() => {}, 1000);
     `;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    const [line] = await once(child.stdout, 'data');
-    const bridge = String(line).trim();
-    await expect.poll(() => descendants(child.pid ?? -1).length).toBeGreaterThan(4);
+    await once(child.stdout, 'data');
     const family = descendants(child.pid ?? -1);
     child.kill('SIGKILL');
     await once(child, 'exit');
-    await expect.poll(() => family.filter((pid) => startTime(pid) !== undefined)).toEqual([]);
+    return family;
+  }
+
+  test('that is killed leaves its containers running, and the next takes them over', { timeout: 30_000 }, async () => {
+    const { dataDir, layer, remove } = await makeDataDir();
+    const server = `require('net').createServer((s) => s.end('hello')).listen(8080)`;
+    const count = 'n=0; while :; do n=$((n+1)); echo $n; sleep 0.02; done';
+    await killed(
+      dataDir,
+      layer,
+      `const mount = { containerPath: '/v', hostPath: ${JSON.stringify(layer)}, kind: 'folder', readOnly: true };
+       await run('a', ['sh', '-c', ${JSON.stringify(count)}]);
+       await run('b', ['sh', '-c', 'until [ -e /v/go ]; do sleep 0.02; done; echo last words; exit 7'], { mounts: [mount] });
+       await run('c', ['node', '-e', ${JSON.stringify(server)}]);
+       await run('d', ['cat'], { stdin: true, stdinOnce: true });
+       await run('e', ['sh', '-c', 'stty size; read answer; echo $answer'], { stdin: true, tty: true });
+       console.log('up');`,
+    );
+    await writeFile(join(layer, 'go'), '');
     const next = await startRuntime(dataDir);
-    expect(next.network.bridge).toBe(bridge);
-    expect(readdirSync(join(dataDir, 'node/sandboxes'))).toEqual([]);
+    const pod = next.runtime.takeOver('the-pod');
+    expect(pod?.containers.map(({ spec }) => spec.name).sort()).toEqual(['a', 'b', 'c', 'd', 'e']);
+    const written: Record<string, string> = {};
+    const resumed = Object.fromEntries(
+      (pod?.containers ?? []).map(({ spec: { name }, resume }) => [
+        name,
+        resume((_stream, chunk) => {
+          written[name] = (written[name] ?? '') + chunk;
+        }),
+      ]),
+    );
+    const { a, b, c, d, e } = resumed;
+    if (!pod || !a || !b || !c || !d || !e) throw new Error('a container is missing');
+    expect(await b.exited).toMatchObject({ code: 7 });
+    expect(written['b']).toBe('last words\n');
+    await expect.poll(() => written['a']?.split('\n').length, { timeout: 5000 }).toBeGreaterThan(20);
+    const numbers = (written['a'] ?? '').trim().split('\n').map(Number);
+    const from = numbers[0] ?? 0;
+    expect(numbers, 'nothing is lost').toEqual(numbers.map((_, at) => from + at));
+    expect(await execute(a, ['sh', '-c', 'hostname; exit 3'])).toMatchObject({ stdout: 'pod\n', code: 3 });
+    await expect.poll(async () => String((await pod.sandbox.dial(8080)).read() ?? ''), { timeout: 5000 }).toBeDefined();
+    const { signal } = new AbortController();
+    await d.attach({ stdin: Readable.from(['in']), tty: false, signal });
+    expect(written['d']).toBe('in');
+    await e.attach({ stdin: Readable.from(['yes\n']), tty: true, signal });
+    expect(written['e']).toMatch(/yes\r\nyes\r\n$/);
     await next.stop();
-    expect(existsSync(`/sys/class/net/${bridge}`)).toBe(false);
+    expect(readdirSync(join(dataDir, 'node/sandboxes'))).toEqual([]);
+    expect(existsSync(`/sys/class/net/${next.network.bridge}`)).toBe(false);
+    await remove();
+  });
+
+  test('whose data folder is gone is ended by any other one', { timeout: 30_000 }, async () => {
+    const gone = await makeDataDir();
+    const script = `await run('a', ['sh', '-c', 'trap "" TERM; sleep 987 & sleep 987']); console.log('up');`;
+    const family = await killed(gone.dataDir, gone.layer, script);
+    expect(family.length).toBeGreaterThan(2);
+    await gone.remove();
+    const { dataDir, remove } = await makeDataDir();
+    const other = await startRuntime(dataDir);
+    await expect.poll(() => family.filter((pid) => startTime(pid) !== undefined), { timeout: 5000 }).toEqual([]);
+    await other.stop();
     await remove();
   });
 

@@ -18,6 +18,7 @@ export async function startRuntime(dataDir: string) {
     sandbox: (more: Partial<SandboxSpec> = {}) =>
       runtime.runSandbox({
         id: randomBytes(4).toString('hex'),
+        uid: randomBytes(4).toString('hex'),
         namespace: 'a',
         name: 'pod',
         hostname: 'pod',
@@ -58,6 +59,7 @@ export function containerSpec(
   const spec: ContainerSpec = {
     id: randomBytes(32).toString('hex'),
     name: 'main',
+    attempt: 0,
     image: { reference: 'test:1', digest: 'sha256:0', size: 0, base: 'host', config },
     layers: [layer],
     command,

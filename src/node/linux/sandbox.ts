@@ -1,81 +1,155 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { constants, openSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
-import { startTime } from '../../host/index.ts';
 import { removeTree } from '../remove-tree.ts';
-import { type ContainerSpec, type Sandbox, type SandboxSpec, StartError } from '../runtime.ts';
-import { insideOf, layCable } from './cable.ts';
-import { type ContainerHost, type LinuxContainer, startContainer } from './container.ts';
+import { type ContainerSpec, type RunningContainer, type Sandbox, type SandboxSpec, StartError } from '../runtime.ts';
+import { type Cable, insideOf, layCable, plugIn } from './cable.ts';
+import { type ContainerHost, type LinuxContainer, resumeContainer, startContainer } from './container.ts';
+import { knownProcess, signalKnown } from './process.ts';
+import { type Found, forgetSandbox, type SandboxRecord, type SavedSpec, saveSandbox } from './records.ts';
 import { quote, spawnTool } from './shell.ts';
 import { sum } from './usage.ts';
 
-/** What a sandbox needs from the instance. */
-export interface SandboxHost extends Omit<ContainerHost, 'sandboxDir' | 'sandboxId' | 'pausePid' | 'pidNamespace'> {
-  /** Folder of all sandboxes. */
+/** What sandboxes need from the instance. */
+export interface SandboxHost
+  extends Omit<ContainerHost, 'sandboxDir' | 'recordDir' | 'sandboxId' | 'pausePid' | 'pidNamespace'> {
+  /** Folder of all sandboxes, on disk. */
   dir: string;
+  /** Folder of what is written down of them, in memory. */
+  records: string;
   gateway: string;
-  /** Name of the host's end of the sandbox's cable: at most 15 characters. */
-  cable: string;
-  ip: string;
 }
 
+/** Where a sandbox is in the network. */
+export interface Address {
+  ip: string;
+  /** In the instance's range. */
+  number: number;
+  /** Name of the host's end of the sandbox's cable: at most 15 characters. */
+  cable: string;
+}
+
+/** A sandbox that an earlier process has left running, and its containers. */
+export interface LinuxSurvivor {
+  sandbox: Sandbox;
+  containers: { spec: SavedSpec; resume: (output: ContainerSpec['output']) => RunningContainer }[];
+}
+
+const lifeFile = 'life';
+
 /** Holds the namespaces of a pod with a process that does nothing, and connects them to this machine. */
-export async function createSandbox(spec: SandboxSpec, host: SandboxHost): Promise<Sandbox> {
+export async function createSandbox(spec: SandboxSpec, host: SandboxHost, address: Address): Promise<Sandbox> {
   const sandboxDir = join(host.dir, spec.id);
-  await writeEtc(join(sandboxDir, 'etc'), spec, host.ip);
-  const pause = startPause(spec, host);
-  const ended = once(pause, 'exit').then(() => undefined);
+  const recordDir = join(host.records, spec.id);
+  await writeEtc(join(sandboxDir, 'etc'), spec, address.ip);
+  await mkdir(recordDir, { mode: 0o700 });
+  const life = join(recordDir, lifeFile);
+  await host.pipes.place(life);
+  const pause = startPause(spec, host, address, life);
+  const exit = once(pause, 'exit').then(() => undefined);
   const pid = pause.pid ?? -1;
+  try {
+    await expectLine(pause, 'ready');
+    await layCable(cableOf(address, host), pid);
+    pause.stdin?.end('go\n');
+    await expectLine(pause, 'done');
+    const record = { spec, ...address, pause: knownProcess(pid) };
+    await saveSandbox(recordDir, record);
+    // It outlives this process, which waits for nothing more from it.
+    for (const stream of [pause.stdout, pause.stderr]) stream?.destroy();
+    pause.unref();
+    return handleOf(record, host).sandbox;
+  } catch (error) {
+    pause.kill('SIGKILL');
+    await exit;
+    await removeTree(recordDir);
+    await removeTree(sandboxDir);
+    throw error;
+  }
+}
+
+/** Takes over a sandbox that an earlier process has left running. @throws Error when it is not what it was */
+export async function adoptSandbox(found: Found, record: SandboxRecord, host: SandboxHost): Promise<LinuxSurvivor> {
+  await plugIn(cableOf(record, host));
+  const { sandbox, add, place } = handleOf(record, host);
+  const containers = found.containers.flatMap(({ record: container }) => {
+    if (!container) return [];
+    return [
+      {
+        spec: container.spec,
+        resume: (output: ContainerSpec['output']) => add(resumeContainer(container, place, output)),
+      },
+    ];
+  });
+  return { sandbox, containers };
+}
+
+const cableOf = ({ cable, ip }: Address, { gateway }: SandboxHost): Cable => ({ cable, ip, gateway });
+
+function handleOf(record: SandboxRecord, host: SandboxHost) {
+  const { spec, ip, pause } = record;
+  const place = {
+    ...host,
+    sandboxDir: join(host.dir, spec.id),
+    recordDir: join(host.records, spec.id),
+    sandboxId: spec.id,
+    pausePid: pause.pid,
+  };
   const containers = new Set<LinuxContainer>();
+  const lost = untilClosed(join(place.recordDir, lifeFile));
 
   function pidNamespaceOf({ processesOf }: ContainerSpec): string | undefined {
-    if (spec.shareProcesses) return `/proc/${pid}/ns/pid_for_children`;
+    if (spec.shareProcesses) return `/proc/${pause.pid}/ns/pid_for_children`;
     if (processesOf === undefined) return undefined;
     const target = [...containers].find(({ id }) => id === processesOf);
     if (!target) throw new StartError('CreateContainerError', 'the container whose processes it is to see has ended');
     return `/proc/${target.pid}/ns/pid`;
   }
 
-  async function remove(): Promise<void> {
-    for (const container of containers) container.signal('SIGKILL');
-    await Promise.all([...containers].map((container) => container.remove()));
-    pause.kill('SIGKILL');
-    await ended;
-    await removeTree(sandboxDir);
+  function add(container: LinuxContainer): LinuxContainer {
+    const tracked = { ...container, remove: () => container.remove().then(() => void containers.delete(tracked)) };
+    containers.add(tracked);
+    return tracked;
   }
-  try {
-    await expectLine(pause, 'ready');
-    await writeFile(join(sandboxDir, 'pause.json'), JSON.stringify({ pid, start: startTime(pid) }));
-    await layCable(host, pid);
-    pause.stdin?.end('go\n');
-    await expectLine(pause, 'done');
-  } catch (error) {
-    await remove();
-    throw error;
-  }
-  return {
+
+  const sandbox: Sandbox = {
     id: spec.id,
-    ip: host.ip,
-    lost: ended,
-    remove,
+    ip,
+    lost,
     async start(container) {
-      const pidNamespace = pidNamespaceOf(container);
-      const started = await startContainer(container, {
-        ...host,
-        ...{ sandboxDir, sandboxId: spec.id, pausePid: pid, pidNamespace },
-      });
-      containers.add(started);
-      return { ...started, remove: () => started.remove().then(() => void containers.delete(started)) };
+      return add(await startContainer(container, { ...place, pidNamespace: pidNamespaceOf(container) }));
     },
-    dial: (port) => dial(host.ip, pid, port),
+    dial: (port) => dial(ip, pause.pid, port),
     usage: async () => sum(await Promise.all([...containers].map((container) => container.usage()))),
+    async remove() {
+      forgetSandbox(place.recordDir);
+      for (const container of containers) container.signal('SIGKILL');
+      await Promise.all([...containers].map((container) => container.remove()));
+      signalKnown(pause, 'SIGKILL');
+      await lost;
+      await removeTree(place.recordDir);
+      await removeTree(place.sandboxDir);
+    },
   };
+  return { sandbox, add, place };
 }
 
-function startPause(spec: SandboxSpec, host: SandboxHost): ChildProcess {
+/** Resolves when nobody holds the other end of a named pipe any more. */
+function untilClosed(path: string): Promise<void> {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  const socket = new Socket({ fd, readable: true, writable: false });
+  return new Promise((resolve) => {
+    socket.on('data', () => undefined);
+    socket.on('error', () => resolve());
+    socket.on('close', () => resolve());
+  });
+}
+
+function startPause(spec: SandboxSpec, host: SandboxHost, { ip }: Address, life: string): ChildProcess {
   const inside = [
     'set -e',
     `echo ${quote(spec.hostname)} >/proc/sys/kernel/hostname`,
@@ -84,18 +158,16 @@ function startPause(spec: SandboxSpec, host: SandboxHost): ChildProcess {
     // As containerd does: a program needs no privilege to listen on a port of its own pod.
     'echo 0 >/proc/sys/net/ipv4/ip_unprivileged_port_start',
     "ip -batch - <<'end'",
-    ...insideOf(host),
+    ...insideOf({ ip, gateway: host.gateway }),
     'end',
     'echo done',
     // The first process of a namespace is the parent of all that have lost theirs: ignoring their ends reaps them.
-    `exec ${spec.shareProcesses ? 'env --ignore-signal=CHLD ' : ''}sleep infinity >/dev/null 2>&1`,
+    `exec ${spec.shareProcesses ? 'env --ignore-signal=CHLD ' : ''}sleep infinity </dev/null >/dev/null 2>&1`,
   ].join('\n');
   const shared = spec.shareProcesses ? '--pid --fork --kill-child --mount-proc' : '';
-  const outside = `[ "$PPID" = ${process.pid} ] || exit 1\nexec unshare --net --uts --ipc ${shared} sh -c ${quote(inside)}`;
-  return spawnTool(['setpriv', '--pdeathsig', 'KILL', 'sh', '-c', outside], {
-    detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-  });
+  // Both ends of the pipe: it is closed when nobody is left, and not before.
+  const outside = `exec 9<>${quote(life)} || exit 1\nexec unshare --net --uts --ipc ${shared} sh -c ${quote(inside)}`;
+  return spawnTool(['sh', '-c', outside], { detached: true, stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 /** Waits for a line of the pause process. @throws Error with its complaint when it ends instead. */

@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, realpathSync } from 'node:fs';
-import { mkdir, readdir, readFile, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startTime } from '../../host/index.ts';
 import { removeTree } from '../remove-tree.ts';
-import { removeGroup } from './cgroup.ts';
-import { signalProcess } from './process.ts';
+import { isAlive, type KnownProcess, knownProcess, signalKnown } from './process.ts';
+import { type Found, findSandboxes } from './records.ts';
 
 /** Where the linux runtime of one data folder keeps its things. */
 export interface RuntimeState {
@@ -13,86 +12,84 @@ export interface RuntimeState {
   readonly instance: string;
   readonly dir: string;
   readonly sandboxes: string;
-  /** In memory, 0700: secrets and start scripts. */
+  /** In memory, 0700: secrets, start scripts, and what is written down of sandboxes. */
   readonly memoryDir: string;
-  /** Instances of other data folders that are running on this machine. */
+  /** Folder of the records of all sandboxes, below memoryDir. */
+  readonly records: string;
+  /** Instances of other data folders on this machine that run, or whose pods do. */
   readonly others: ReadonlySet<string>;
-  /** Writes down what a next start has to clean up. */
-  record(cgroupFolders: readonly string[]): Promise<void>;
+  /** What an earlier process of this data folder has left, running or not. */
+  readonly found: readonly Found[];
 }
 
 const tmpfsMagic = 0x01021994;
 
+/** Says whose folder in memory it is. */
+interface Owner {
+  process: KnownProcess;
+  /** The instance's folder on disk. */
+  dir: string;
+}
+
 /**
- * Opens the state of a data folder, and first removes what an earlier process of it left behind when it was killed:
- * processes, control groups, secrets in memory, sandboxes. Mounts need no cleaning: they went with their namespaces.
+ * Opens the state of a data folder with what an earlier process of it has left behind: pods go on when it is killed. Pods of
+ * instances whose data folder is gone are ended. Mounts need no cleaning: they go with their namespaces.
  */
 export async function openState(dataDir: string): Promise<RuntimeState> {
   const dir = join(realpathSync(dataDir), 'node');
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const instance = createHash('sha256').update(dir).digest('hex').slice(0, 8);
   const sandboxes = join(dir, 'sandboxes');
-  const record = join(dir, 'leftovers.json');
-  await killPauses(sandboxes);
-  for (const folder of await readRecord(record)) await removeGroup(folder);
-  await removeTree(sandboxes);
   await mkdir(sandboxes, { recursive: true, mode: 0o755 });
   const others = new Set<string>();
   const memoryDir = await openMemory(dir, instance, others);
-  return {
-    instance,
-    others,
-    dir,
-    sandboxes,
-    memoryDir,
-    record: (folders) => writeFile(record, JSON.stringify(folders)),
-  };
+  const records = join(memoryDir, 'sandboxes');
+  await mkdir(records, { recursive: true, mode: 0o700 });
+  return { instance, others, dir, sandboxes, memoryDir, records, found: await findSandboxes(records) };
 }
 
-async function killPauses(sandboxes: string): Promise<void> {
-  if (!existsSync(sandboxes)) return;
-  for (const name of await readdir(sandboxes)) {
-    try {
-      const { pid, start } = JSON.parse(await readFile(join(sandboxes, name, 'pause.json'), 'utf8'));
-      if (typeof pid === 'number' && pid > 1 && startTime(pid) === start) signalProcess(pid, 'SIGKILL');
-    } catch (error) {
-      // A sandbox that was not finished has no record, or half of one.
-      if (!(error instanceof SyntaxError) && !(error instanceof Error && 'code' in error)) throw error;
-    }
-  }
+/** Ends all processes of a sandbox that nobody takes over, and removes what is written down of it. */
+export async function endSandbox(found: Found): Promise<void> {
+  for (const { keeper } of found.containers) if (keeper) signalKnown(keeper, 'SIGKILL');
+  if (found.sandbox) signalKnown(found.sandbox.pause, 'SIGKILL');
+  await removeTree(found.folder);
 }
 
-async function readRecord(path: string): Promise<string[]> {
-  try {
-    const folders: unknown = JSON.parse(await readFile(path, 'utf8'));
-    // Only groups of ours: the file may be damaged.
-    return Array.isArray(folders)
-      ? folders.filter((folder) => typeof folder === 'string' && /\/homeport-[0-9a-f]{8}$/.test(folder))
-      : [];
-  } catch (error) {
-    if (error instanceof SyntaxError || (error instanceof Error && 'code' in error && error.code === 'ENOENT'))
-      return [];
-    throw error;
-  }
-}
-
-/** A folder in memory. Those of instances that are gone are removed: they may hold secrets. @param others gets those that run */
+/** The instance's folder in memory. Those whose data folders are gone are removed: they may hold secrets. */
 async function openMemory(dir: string, instance: string, others: Set<string>): Promise<string> {
   for (const place of ['/dev/shm', '/run']) {
     if (!existsSync(place) || (await statfs(place)).type !== tmpfsMagic) continue;
     for (const name of readdirSync(place)) {
-      const [, owner, pid, start] = /^homeport-([0-9a-f]{8})-(\d+)-(\d+)$/.exec(name) ?? [];
-      if (owner === undefined) continue;
-      if (owner === instance || startTime(Number(pid)) !== start) await removeTree(join(place, name));
-      else others.add(owner);
+      const id = /^homeport-([0-9a-f]{8})$/.exec(name)?.[1];
+      if (id === undefined || id === instance) continue;
+      if (await isLeftOver(join(place, name))) await removeLeftOver(join(place, name));
+      else others.add(id);
     }
-    const folder = join(place, `homeport-${instance}-${process.pid}-${startTime(process.pid)}`);
-    await mkdir(folder, { mode: 0o700 });
-    return folder;
+    return take(join(place, `homeport-${instance}`), dir);
   }
   // No file system in memory to be had: the data folder is readable by root only.
-  const folder = join(dir, 'memory');
-  await removeTree(folder);
-  await mkdir(folder, { mode: 0o700 });
+  return take(join(dir, 'memory'), dir);
+}
+
+async function take(folder: string, dir: string): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  // Start scripts and pipes of starts that were cut short.
+  for (const name of await readdir(folder)) if (/^(?:start|pipe)-/.test(name)) await rm(join(folder, name));
+  const owner: Owner = { process: knownProcess(process.pid), dir };
+  await writeFile(join(folder, 'owner.json'), JSON.stringify(owner), { mode: 0o600 });
   return folder;
+}
+
+async function isLeftOver(folder: string): Promise<boolean> {
+  try {
+    const owner = JSON.parse(await readFile(join(folder, 'owner.json'), 'utf8')) as Owner;
+    return !isAlive(owner.process) && !existsSync(owner.dir);
+  } catch {
+    return false; // One that is only being made, or that is not of this version.
+  }
+}
+
+async function removeLeftOver(folder: string): Promise<void> {
+  for (const found of await findSandboxes(join(folder, 'sandboxes'))) await endSandbox(found);
+  await removeTree(folder);
 }
