@@ -1,7 +1,7 @@
 // What goes with its owner, what stays, and what may not be decided yet.
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from '../src/machinery/index.ts';
-import { pods, resource } from './support/cluster.ts';
+import { namespaces, pods, resource } from './support/cluster.ts';
 import {
   cluster,
   configMap,
@@ -18,6 +18,8 @@ import {
 } from './support/workloads.ts';
 
 const crds = resource('apiextensions.k8s.io', 'v1', 'customresourcedefinitions', 'CustomResourceDefinition', false);
+const clusterRoles = resource('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole', false);
+const events = resource('', 'v1', 'events', 'Event');
 const widgets = resource('test.dev', 'v1', 'widgets', 'Widget');
 
 useCluster();
@@ -139,6 +141,78 @@ describe('garbage collection', () => {
     await until(async () =>
       expect((await cluster.client.get(configMaps, key('of-both'))).metadata.ownerReferences).toHaveLength(1),
     );
+  });
+
+  it('takes an owner in another namespace for none, tells so, and leaves alone what that owner has at home', async () => {
+    const elsewhere = `${namespace}-elsewhere`;
+    await cluster.client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: elsewhere } });
+    const owner = await cluster.client.create(configMaps, configMap('owner'));
+    await cluster.client.create(configMaps, owned('at-home', owner));
+    const foreign = owned('foreign', owner);
+    await cluster.client.create(configMaps, { ...foreign, metadata: { ...foreign.metadata, namespace: elsewhere } });
+    const there = { name: 'foreign', namespace: elsewhere };
+    await until(async () => expect(await cluster.client.find(configMaps, there)).toBeUndefined());
+    const message = `ownerRef [v1/ConfigMap, namespace: ${elsewhere}, name: owner, uid: ${owner.metadata.uid}] does not exist in namespace "${elsewhere}"`;
+    await until(async () => {
+      const { items } = await cluster.client.list(events, { namespace: elsewhere });
+      expect(items).toMatchObject([{ type: 'Warning', reason: 'OwnerRefInvalidNamespace', message }]);
+    });
+    // Whoever claims an owner in vain says nothing about those who own it rightly, now and later.
+    await cluster.client.create(configMaps, owned('later', owner));
+    await cluster.client.patch(configMaps, key('at-home'), 'merge', { metadata: { labels: { look: 'again' } } });
+    await cluster.settled();
+    expect(await names(configMaps)).toEqual(expect.arrayContaining(['at-home', 'later', 'owner']));
+
+    // Nor can they hold the owner up.
+    const holding = owned('holding', owner);
+    const metadata = { ...holding.metadata, namespace: elsewhere, finalizers: ['test.dev/hold'] };
+    await cluster.client.create(configMaps, { ...holding, metadata });
+    await cluster.client.delete(configMaps, key('owner'), { propagationPolicy: 'Foreground' });
+    for (const name of ['at-home', 'later', 'owner']) await gone(name);
+    await cluster.client.patch(configMaps, metadata, 'merge', { metadata: { finalizers: null } });
+  });
+
+  it('leaves alone what is not namespaced and names an owner that is', async () => {
+    const owner = await cluster.client.create(configMaps, configMap('owner'));
+    const { apiVersion, kind, metadata } = owner;
+    const reference = { apiVersion, kind, name: metadata.name, uid: metadata.uid ?? '' };
+    const name = `of-${namespace}`;
+    await cluster.client.create(clusterRoles, {
+      ...{ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', rules: [] },
+      metadata: { name, ownerReferences: [reference] },
+    });
+    await until(async () => {
+      const { items } = await cluster.client.list(events, { namespace: 'default' });
+      const told = items.filter((event) => event['reason'] === 'OwnerRefInvalidNamespace');
+      expect(told).toMatchObject([{ involvedObject: { kind: 'ClusterRole', name } }]);
+    });
+    await cluster.settled();
+    expect(await cluster.client.find(clusterRoles, { name })).toBeDefined();
+  });
+
+  it('foreground: dependents that do not hold the owner go too', async () => {
+    const owner = await cluster.client.create(configMaps, configMap('owner'));
+    for (const [name, blocks] of [
+      ['held', true],
+      ['loose', false],
+    ] as const) {
+      const child = owned(name, owner, blocks);
+      const metadata = { ...child.metadata, finalizers: ['test.dev/hold'] };
+      await cluster.client.create(configMaps, { ...child, metadata });
+    }
+    const release = (name: string) =>
+      cluster.client.patch(configMaps, key(name), 'merge', { metadata: { finalizers: null } });
+    await cluster.client.delete(configMaps, key('owner'), { propagationPolicy: 'Foreground' });
+    await until(async () => {
+      const { metadata } = await cluster.client.get(configMaps, key('loose'));
+      expect(metadata.deletionTimestamp).toBeDefined();
+    });
+    expect(await cluster.client.find(configMaps, key('owner'))).toBeDefined();
+    await release('held');
+    await gone('owner');
+    expect(await cluster.client.find(configMaps, key('loose'))).toBeDefined();
+    await release('loose');
+    await gone('loose');
   });
 
   it('resolves owners that own each other', async () => {

@@ -1,4 +1,4 @@
-import type { Client } from '../../client/index.ts';
+import type { Client, EventRecorder } from '../../client/index.ts';
 import type { KubeObject, OwnerReference } from '../../machinery/index.ts';
 import { ignoringAbsence } from '../refusals.ts';
 import { foregroundFinalizer, type Graph, isLeaving, type Located, orphanFinalizer } from './owners.ts';
@@ -6,6 +6,7 @@ import { foregroundFinalizer, type Graph, isLeaving, type Located, orphanFinaliz
 export interface Collector {
   client: Client;
   graph: Graph;
+  recorder: EventRecorder;
   /** Has the object looked at again. */
   enqueue(located: Located): void;
 }
@@ -35,13 +36,18 @@ async function followOwners(collector: Collector, located: Located): Promise<voi
   const owners = object.metadata.ownerReferences ?? [];
   if (owners.length === 0) return;
   const states = await Promise.all(owners.map((owner) => graph.state(object, owner)));
+  owners.forEach((owner, index) => {
+    const state = states[index];
+    if (state === 'elsewhere' || state === 'impossible') tellInvalid(collector, object, owner);
+  });
+  if (states.includes('impossible')) return;
   const present = owners.filter((_, index) => states[index] === 'present');
   const leaving = owners.filter((_, index) => states[index] === 'leaving');
   if (present.length > 0) {
     if (present.length < owners.length) await setOwners(client, located, present);
     return;
   }
-  const dependents = leaving.length > 0 ? graph.dependents(object.metadata.uid ?? '') : [];
+  const dependents = leaving.length > 0 ? graph.dependents(object) : [];
   if (dependents.some((dependent) => isLeaving(dependent.object, foregroundFinalizer))) {
     // A cycle of owners that wait for each other: let go of one end, or none would ever be the first.
     await setOwners(
@@ -52,38 +58,46 @@ async function followOwners(collector: Collector, located: Located): Promise<voi
   }
   if (object.metadata.deletionTimestamp) return;
   const propagationPolicy = policyFor(object, dependents.length > 0);
-  const { uid } = object.metadata;
-  await ignoringAbsence(client.delete(resource, object.metadata, { propagationPolicy, uid }));
+  // The revision makes it fail with a Conflict if the object has got other owners meanwhile.
+  const { uid, resourceVersion } = object.metadata;
+  const preconditions = { uid, ...(resourceVersion ? { resourceVersion } : {}) };
+  await ignoringAbsence(client.delete(resource, object.metadata, { propagationPolicy, ...preconditions }));
 }
 
-/** What a dependent's own finalizers ask for; if its owner waits for it, its dependents have to go first. */
+/** If its owner waits for it, the object's dependents have to go first; otherwise what its own finalizers ask for. */
 function policyFor({ metadata }: KubeObject, ownerWaits: boolean): 'Orphan' | 'Foreground' | 'Background' {
+  if (ownerWaits) return 'Foreground';
   if (metadata.finalizers?.includes(orphanFinalizer)) return 'Orphan';
-  if (ownerWaits || metadata.finalizers?.includes(foregroundFinalizer)) return 'Foreground';
-  return 'Background';
+  return metadata.finalizers?.includes(foregroundFinalizer) ? 'Foreground' : 'Background';
 }
 
-/** Foreground: lets the object go once no dependent that blocks it is left, and has those deleted. */
+function tellInvalid(
+  { recorder }: Collector,
+  object: KubeObject,
+  { apiVersion, kind, name, uid }: OwnerReference,
+): void {
+  const { namespace = '' } = object.metadata;
+  const owner = `[${apiVersion}/${kind}, namespace: ${namespace}, name: ${name}, uid: ${uid}]`;
+  const message = `ownerRef ${owner} does not exist in namespace ${JSON.stringify(namespace)}`;
+  recorder.event(object, 'Warning', 'OwnerRefInvalidNamespace', message);
+}
+
+/** Foreground: has all dependents deleted, and lets the object go once no dependent that blocks it is left. */
 async function awaitDependents(collector: Collector, located: Located): Promise<void> {
-  const uid = located.object.metadata.uid ?? '';
-  const blocking = collector.graph
-    .dependents(uid)
-    .filter(({ object }) =>
-      object.metadata.ownerReferences?.some((owner) => owner.uid === uid && owner.blockOwnerDeletion),
-    );
-  if (blocking.length === 0) {
-    await removeFinalizer(collector.client, located, foregroundFinalizer);
-    return;
-  }
-  for (const dependent of blocking) {
+  const { uid } = located.object.metadata;
+  const dependents = collector.graph.dependents(located.object);
+  const isBlocking = ({ object }: Located): boolean =>
+    object.metadata.ownerReferences?.some((owner) => owner.uid === uid && owner.blockOwnerDeletion) ?? false;
+  for (const dependent of dependents) {
     if (!dependent.object.metadata.deletionTimestamp) collector.enqueue(dependent);
   }
+  if (!dependents.some(isBlocking)) await removeFinalizer(collector.client, located, foregroundFinalizer);
 }
 
 /** Orphan: every dependent forgets the object, then the object may go. */
 async function orphanDependents({ client, graph }: Collector, located: Located): Promise<void> {
   const uid = located.object.metadata.uid ?? '';
-  for (const dependent of graph.dependents(uid)) {
+  for (const dependent of graph.dependents(located.object)) {
     const others = dependent.object.metadata.ownerReferences?.filter((owner) => owner.uid !== uid);
     await setOwners(client, dependent, others ?? []);
   }

@@ -17,7 +17,8 @@ export function garbageCollector(context: PlatformContext): Controller {
   const { client, informers } = context;
   const graph = createGraph(client, informers);
   const watched = new Map<string, Watched>();
-  const collector: Collector = { client, graph, enqueue: (located) => controller.enqueue(idOf(located)) };
+  const recorder = context.recorder('garbage-collector-controller');
+  const collector: Collector = { client, graph, recorder, enqueue: (located) => controller.enqueue(idOf(located)) };
 
   function watch(resource: Resource): void {
     const id = groupResource(resource);
@@ -44,7 +45,7 @@ export function garbageCollector(context: PlatformContext): Controller {
   function concerned(resource: Resource, object: KubeObject, { deleted, old }: Change): string[] {
     const ids: string[] = [];
     if (deleted) {
-      for (const dependent of graph.dependents(object.metadata.uid ?? '')) ids.push(idOf(dependent));
+      for (const dependent of graph.dependents(object)) ids.push(idOf(dependent));
     } else if (needsCollecting(object)) {
       ids.push(idOf({ resource, object }));
     }

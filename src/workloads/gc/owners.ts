@@ -6,8 +6,12 @@ import { groupOf, objectKey } from '../../machinery/index.ts';
 export const foregroundFinalizer = 'foregroundDeletion';
 export const orphanFinalizer = 'orphan';
 
-/** present: keeps its dependents. leaving: is being deleted and waits for them. absent: is gone, its dependents should follow. */
-export type OwnerState = 'present' | 'leaving' | 'absent';
+/**
+ * present: keeps its dependents. leaving: is being deleted and waits for them. absent: is gone, its dependents should follow.
+ * elsewhere: absent, and something of this uid is in another namespace. impossible: a namespaced owner of what is not
+ * namespaced, of which nothing can be said.
+ */
+export type OwnerState = 'present' | 'leaving' | 'absent' | 'elsewhere' | 'impossible';
 
 /** Every resource whose objects may own or be owned, with its informer. */
 export interface Graph {
@@ -16,8 +20,8 @@ export interface Graph {
   remove(resource: Resource): void;
   /** Whether every resource's first list is in: only then does finding no dependents mean that there are none. */
   complete(): boolean;
-  /** All objects that name this uid as an owner, with where they are served. */
-  dependents(uid: string): Located[];
+  /** All objects that name this one as an owner and may: a namespaced owner has dependents in its namespace only. */
+  dependents(owner: KubeObject): Located[];
   /** The owner's state by the cache; undefined if the cache does not have it, which proves nothing. */
   cachedState(dependent: KubeObject, owner: OwnerReference): OwnerState | undefined;
   /** The owner's state, asked of the API if the cache does not have it. Throws ApiError if that cannot be found out. */
@@ -38,12 +42,13 @@ interface Entry {
   synced: boolean;
 }
 
-/** Uids remembered as absent. A uid never comes back, so an answer of the API holds for ever. */
+/** Owners remembered as absent. A uid never comes back, so an answer of the API holds for ever. */
 const absentMemory = 4096;
 
 export function createGraph(client: Client, informers: Informers): Graph {
   const byKind = new Map<string, Entry>();
-  const absent = new Set<string>();
+  /** By all that says where an owner should be: what one dependent claims of a uid is no answer for another. */
+  const absent = new Map<string, 'absent' | 'elsewhere'>();
 
   function cached(dependent: KubeObject, { apiVersion, kind, name, uid }: OwnerReference): Located | undefined {
     const entry = byKind.get(`${groupOf(apiVersion)}/${kind}`);
@@ -55,9 +60,15 @@ export function createGraph(client: Client, informers: Informers): Graph {
   }
 
   function cachedState(dependent: KubeObject, owner: OwnerReference): OwnerState | undefined {
-    if (absent.has(owner.uid)) return 'absent';
     const located = cached(dependent, owner);
-    return located && stateOf(located.object);
+    return located ? stateOf(located.object) : absent.get(absenceKey(dependent, owner));
+  }
+
+  /** Looks for the uid among all objects of the kind in other namespaces. */
+  function isElsewhere(dependent: KubeObject, { apiVersion, kind, uid }: OwnerReference): boolean {
+    const { namespace } = dependent.metadata;
+    const objects = byKind.get(`${groupOf(apiVersion)}/${kind}`)?.informer.list() ?? [];
+    return objects.some(({ metadata }) => metadata.uid === uid && metadata.namespace !== namespace);
   }
 
   return {
@@ -70,9 +81,12 @@ export function createGraph(client: Client, informers: Informers): Graph {
     },
     remove: ({ group, kind }) => void byKind.delete(`${group}/${kind}`),
     complete: () => [...byKind.values()].every(({ synced }) => synced),
-    dependents: (uid) =>
+    dependents: ({ metadata: { uid = '', namespace } }) =>
       [...byKind.values()].flatMap(({ resource, informer }) =>
-        informer.byIndex('ownerUid', uid).map((object) => ({ resource, object })),
+        informer
+          .byIndex('ownerUid', uid)
+          .filter((object) => !namespace || object.metadata.namespace === namespace)
+          .map((object) => ({ resource, object })),
       ),
     owner: cached,
     cachedState,
@@ -80,9 +94,11 @@ export function createGraph(client: Client, informers: Informers): Graph {
       const known = cachedState(dependent, owner);
       if (known) return known;
       const live = await findOwner(client, dependent, owner);
+      if (live === 'impossible') return live;
       if (live?.metadata.uid === owner.uid) return stateOf(live);
-      remember(absent, owner.uid);
-      return 'absent';
+      const state = isElsewhere(dependent, owner) ? 'elsewhere' : 'absent';
+      remember(absent, absenceKey(dependent, owner), state);
+      return state;
     },
     get: (resource, key) => byKind.get(`${resource.group}/${resource.kind}`)?.informer.get(key),
   };
@@ -102,23 +118,25 @@ async function findOwner(
   client: Client,
   dependent: KubeObject,
   owner: OwnerReference,
-): Promise<KubeObject | undefined> {
+): Promise<KubeObject | undefined | 'impossible'> {
   const { apiVersion, kind, name } = owner;
   const resource = await client.resourceFor(apiVersion, kind);
   const { namespace } = dependent.metadata;
   if (!resource)
     throw new Error(`the kind of the owner ${kind} ${name} (${apiVersion}) is not served: it may come back`);
-  if (resource.namespaced && !namespace) {
-    throw new Error(`the owner ${kind} ${name} is namespaced and cannot own a cluster-scoped ${dependent.kind}`);
-  }
+  if (resource.namespaced && !namespace) return 'impossible';
   return client.find(resource, resource.namespaced ? { name, namespace } : { name });
 }
 
-function remember(uids: Set<string>, uid: string): void {
-  uids.add(uid);
-  if (uids.size <= absentMemory) return;
-  for (const oldest of uids) {
-    uids.delete(oldest);
+function absenceKey({ metadata }: KubeObject, { apiVersion, kind, name, uid }: OwnerReference): string {
+  return [apiVersion, kind, metadata.namespace, name, uid].join(' ');
+}
+
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.set(key, value);
+  if (map.size <= absentMemory) return;
+  for (const oldest of map.keys()) {
+    map.delete(oldest);
     return;
   }
 }
