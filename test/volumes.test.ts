@@ -292,6 +292,17 @@ describe.runIf(best === 'linux')('in pods', () => {
     await kubectl('delete pod group');
   });
 
+  test('a pod that outgrows its emptyDir on disk is evicted', async () => {
+    const volumes = [{ name: 'cache', emptyDir: { sizeLimit: '1Mi' } }];
+    const script = 'sleep 1; head -c 3000000 /dev/zero >/cache/big; exec sleep 1000';
+    await apply(pod('greedy', script, { volumes }, mounted('cache')));
+    await kubectl('wait pod/greedy --for=jsonpath={.status.phase}=Failed --timeout=30s');
+    const message = 'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". ';
+    expect(await read('pod greedy', '{.status.reason}: {.status.message}')).toBe(`Evicted: ${message}`);
+    await says('Pod', 'greedy', `Evicted: ${message}`);
+    await kubectl('delete pod greedy');
+  });
+
   test('an emptyDir in memory ends at its limit', async () => {
     const volumes = [{ name: 'memory', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }];
     const script =

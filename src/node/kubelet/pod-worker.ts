@@ -53,7 +53,8 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
   const wasOver = first.status?.phase === 'Succeeded' || first.status?.phase === 'Failed';
   const startTime = first.status?.startTime ?? timestamp();
   const folders = { pods: deps.folders.pods, memory: join(deps.folders.memory, 'pods', uid) };
-  const volumes = createPodVolumes(first, { folders, drivers: deps.drivers, recorder: deps.recorder });
+  const { drivers, recorder } = deps;
+  const volumes = createPodVolumes(first, { folders, drivers, recorder, exceeded: evict });
   let records = recordsOf(first, []);
   restoreRecords(records, first.status);
 
@@ -119,7 +120,15 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
     await removeSandbox();
   }
 
-  const gracePeriod = () => pod.spec?.terminationGracePeriodSeconds ?? 30;
+  const gracePeriod = () => (failure?.reason === 'Evicted' ? 1 : (pod.spec?.terminationGracePeriodSeconds ?? 30));
+
+  /** Ends a pod that takes more than it may, as the kubelet's eviction manager does. */
+  function evict(message: string): void {
+    if (failure || closing || finished) return;
+    failure = { reason: 'Evicted', message };
+    emit('Warning', 'Evicted', message);
+    kick();
+  }
 
   async function expireIfDue(): Promise<void> {
     const limit = pod.spec?.activeDeadlineSeconds;
@@ -312,6 +321,7 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
     async shutDown(grace) {
       closing = { grace };
       clearTimeout(timer);
+      volumes.rest();
       const ending = endContainers(grace);
       await Promise.all([ending, idle()]);
       await removeSandbox();

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { EventRecorder } from '../../client/index.ts';
+import { canonicalQuantity } from '../../machinery/index.ts';
 import type { VolumeDrivers } from '../../volumes/index.ts';
 import { expand } from '../kubelet/env.ts';
 import type { Container, Pod, VolumeMount } from '../pod.ts';
@@ -8,8 +9,10 @@ import { removeTree } from '../remove-tree.ts';
 import type { Mount } from '../runtime.ts';
 import type { Sources, VolumeContent } from './content.ts';
 import { csiFolder, takeBack } from './csi.ts';
+import { limitOf } from './empty-dir.ts';
 import { writeVolume } from './files.ts';
 import { type PrepareContext, type Prepared, prepareVolume } from './prepare-volume.ts';
+import { type LimitedFolder, watchSizes } from './size-limits.ts';
 import { withSubPath } from './sub-path.ts';
 
 /** The volumes of one pod on this machine. */
@@ -20,6 +23,8 @@ export interface PodVolumes {
   mountsOf(container: Container, env: ReadonlyMap<string, string>): Promise<Mount[]>;
   /** When files of it (tokens) should be made anew, in milliseconds since the epoch. */
   renewAt(): number | undefined;
+  /** Ends what goes on by itself; the volumes stay. */
+  rest(): void;
   remove(): Promise<void>;
 }
 
@@ -29,9 +34,11 @@ export interface VolumeHost {
   folders: { pods: string; memory: string };
   drivers?: VolumeDrivers | undefined;
   recorder?: EventRecorder;
+  /** Told when a volume has outgrown its limit, once. */
+  exceeded?(message: string): void;
 }
 
-export function createPodVolumes(pod: Pod, { drivers, folders, recorder }: VolumeHost): PodVolumes {
+export function createPodVolumes(pod: Pod, { drivers, exceeded, folders, recorder }: VolumeHost): PodVolumes {
   const uid = pod.metadata.uid ?? '';
   const own = join(folders.pods, uid);
   const disk = join(own, 'volumes');
@@ -40,6 +47,7 @@ export function createPodVolumes(pod: Pod, { drivers, folders, recorder }: Volum
   const written = new Map<string, string>();
   const tokens: Sources['tokens'] = new Map();
   const group = pod.spec?.securityContext?.fsGroup;
+  let endWatch: (() => void) | undefined;
 
   async function write(name: string, path: string, content: VolumeContent): Promise<void> {
     if (content.renewAt !== undefined) renewals.set(name, content.renewAt);
@@ -73,13 +81,25 @@ export function createPodVolumes(pod: Pod, { drivers, folders, recorder }: Volum
       for (const volume of pod.spec?.volumes ?? []) {
         prepared.set(volume.name, await prepareVolume(volume, prepared.get(volume.name), context));
       }
+      if (exceeded) endWatch ??= watchSizes(limitedFolders(pod, disk), exceeded);
     },
     mountsOf: (container, env) => Promise.all((container.volumeMounts ?? []).map((mount) => mountOf(mount, env))),
     renewAt: () => (renewals.size === 0 ? undefined : Math.min(...renewals.values())),
+    rest: () => endWatch?.(),
     async remove() {
+      endWatch?.();
       await takeBack(folders.pods, uid, drivers);
       await removeTree(disk);
       await removeTree(folders.memory);
     },
   };
+}
+
+/** Those of its emptyDirs on disk that have a limit; one in memory ends at it by itself. */
+function limitedFolders({ spec }: Pod, disk: string): LimitedFolder[] {
+  return (spec?.volumes ?? []).flatMap(({ emptyDir, name }) => {
+    const limit = emptyDir && emptyDir.medium !== 'Memory' ? limitOf(emptyDir) : undefined;
+    if (limit === undefined) return [];
+    return [{ name, limit, path: join(disk, name), text: canonicalQuantity(emptyDir?.sizeLimit ?? 0) }];
+  });
 }

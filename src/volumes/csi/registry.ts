@@ -1,4 +1,4 @@
-import { type FSWatcher, watch } from 'node:fs';
+import { watch } from 'node:fs';
 import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VolumeError } from '../driver.ts';
@@ -57,13 +57,11 @@ export async function watchDrivers(options: RegistryOptions): Promise<{ stop(): 
     }
   }
 
-  const watcher: FSWatcher = watch(
-    folder,
-    { persistent: false },
-    () => void look().catch((error) => failed(folder, error)),
-  );
+  const lookAround = () => void look().catch((error: Error) => failed(folder, error));
+  const watcher = watch(folder, { persistent: false }, lookAround);
   watcher.on('error', (error) => failed(folder, error));
-  await look();
+  // Nobody waits for it: a socket may be left over from a driver that is no more.
+  lookAround();
   return {
     stop() {
       stopped = true;

@@ -4,14 +4,7 @@ import { ignoringAbsence } from '../refusals.ts';
 import { persistentVolumeClaims } from '../resources.ts';
 import { bytesText } from '../volumes/match.ts';
 import type { Claim } from '../volumes/types.ts';
-import {
-  type Content,
-  type Snapshot,
-  type SnapshotClass,
-  volumeSnapshotClasses,
-  volumeSnapshotContents,
-  volumeSnapshots,
-} from './kinds.ts';
+import type { Content, Snapshot, SnapshotClass } from './kinds.ts';
 import { errorOf, finalizers, marks, setFinalizers, writeStatus } from './marks.ts';
 import {
   contentNameOf,
@@ -21,6 +14,7 @@ import {
   SnapshotObstacle,
   sourceOfSnapshot,
 } from './new-content.ts';
+import { volumeSnapshotClasses, volumeSnapshotContents, volumeSnapshots } from './resources.ts';
 
 /**
  * Gives every VolumeSnapshot a content, and tells it what became of it (what the community's snapshot-controller does).

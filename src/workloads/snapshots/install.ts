@@ -2,8 +2,9 @@ import type { Client } from '../../client/index.ts';
 import { isReason, type KubeObject } from '../../machinery/index.ts';
 import { folderDriverName } from '../../volumes/index.ts';
 import { customResourceDefinitions } from '../resources.ts';
-import { snapshotDefinitions, volumeSnapshotClasses } from './kinds.ts';
+import { snapshotDefinitions } from './definitions.ts';
 import { marks } from './marks.ts';
+import { volumeSnapshotClasses } from './resources.ts';
 
 /** Installs the kinds of snapshots, and the class of those of the class `standard`. Both stay when a user has changed them. */
 export async function installSnapshots(client: Client): Promise<void> {

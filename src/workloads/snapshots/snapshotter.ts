@@ -3,8 +3,9 @@ import { type VolumeDriver, type VolumeDrivers, VolumeError } from '../../volume
 import { patiently } from '../volumes/retry.ts';
 import { readSecret, reservedPrefix } from '../volumes/secrets.ts';
 import { withDrivers } from '../volumes/with-drivers.ts';
-import { type Content, type SnapshotClass, volumeSnapshotClasses, volumeSnapshotContents } from './kinds.ts';
+import type { Content, SnapshotClass } from './kinds.ts';
 import { errorOf, finalizers, marks, setFinalizers, writeStatus } from './marks.ts';
+import { volumeSnapshotClasses, volumeSnapshotContents } from './resources.ts';
 
 /** How often, in milliseconds, a driver that is still at work on a snapshot is asked again. */
 const askAgain = 1000;

@@ -86,7 +86,6 @@ function keysOfClass({ claims }: Binder, storageClass: StorageClass): string[] {
 
 /** A pod is what a claim may wait for. */
 function keysOfPod({ claims, classes }: Binder, pod: KubeObject): string[] {
-  if (pod.spec?.['nodeName']) return [];
   const waiting = claimsOfPod(pod).filter((key) => {
     const claim = claims.get(key) as Claim | undefined;
     return claim && annotationOf(claim, annotations.bindCompleted) === undefined && waitsForConsumer(claim, classes);

@@ -1,14 +1,8 @@
-import type { Controller, PlatformContext } from '../../client/index.ts';
+import { type Controller, type Demand, onDemand, type PlatformContext } from '../../client/index.ts';
 import type { VolumeDrivers } from '../../volumes/index.ts';
-import { snapshotController } from '../snapshots/controller.ts';
-import { snapshotter } from '../snapshots/snapshotter.ts';
-import { attachDetachController } from './attach-detach.ts';
-import { attacher } from './attacher.ts';
-import { persistentVolumeBinder } from './binder.ts';
-import { ephemeralVolumeController } from './ephemeral.ts';
-import { addVolumeIndexes } from './indexes.ts';
-import { volumeProvisioner } from './provisioner.ts';
-import { volumeResizer } from './resizer.ts';
+import { persistentVolumeClaims, persistentVolumes, pods, volumeAttachments } from '../resources.ts';
+import { volumeSnapshotContents, volumeSnapshots } from '../snapshots/resources.ts';
+import { addVolumeIndexes, hasEphemeralVolume } from './indexes.ts';
 import { storageProtection } from './storage-protection.ts';
 
 /**
@@ -16,20 +10,47 @@ import { storageProtection } from './storage-protection.ts';
  * @param drivers those that can be asked for volumes here; without any, claims wait for somebody else to make theirs.
  */
 export function volumeControllers(context: PlatformContext, drivers?: VolumeDrivers): Controller[] {
+  // With that, pods are followed whole: their volumes are seen, too.
   addVolumeIndexes(context.informers);
+  const on = controllersOn(context);
   return [
-    persistentVolumeBinder(context),
-    ephemeralVolumeController(context),
-    volumeResizer(context, drivers),
     ...storageProtection(context),
-    ...(drivers ? ofDrivers(context, drivers) : []),
+    on('persistentvolume-binder', [claims, volumes], async () =>
+      (await import('./binder.ts')).persistentVolumeBinder(context),
+    ),
+    on('ephemeral-volume-controller', [{ resource: pods, when: hasEphemeralVolume }], async () =>
+      (await import('./ephemeral.ts')).ephemeralVolumeController(context),
+    ),
+    on('volume-expand', [claims], async () => (await import('./resizer.ts')).volumeResizer(context, drivers)),
+    ...(drivers ? controllersOfDrivers(context, drivers) : []),
   ];
 }
 
-const ofDrivers = (context: PlatformContext, drivers: VolumeDrivers): Controller[] => [
-  volumeProvisioner(context, drivers),
-  attachDetachController(context, drivers),
-  attacher(context, drivers),
-  snapshotController(context),
-  snapshotter(context, drivers),
-];
+function controllersOfDrivers(context: PlatformContext, drivers: VolumeDrivers): Controller[] {
+  const on = controllersOn(context);
+  const attachments = { resource: volumeAttachments };
+  return [
+    on('volume-provisioner', [claims, volumes], async () =>
+      (await import('./provisioner.ts')).volumeProvisioner(context, drivers),
+    ),
+    on('attachdetach-controller', [volumes, attachments], async () =>
+      (await import('./attach-detach.ts')).attachDetachController(context, drivers),
+    ),
+    on('csi-attacher', [attachments], async () => (await import('./attacher.ts')).attacher(context, drivers)),
+    on('snapshot-controller', [{ resource: volumeSnapshots }], async () =>
+      (await import('../snapshots/controller.ts')).snapshotController(context),
+    ),
+    on('csi-snapshotter', [{ resource: volumeSnapshotContents }], async () =>
+      (await import('../snapshots/snapshotter.ts')).snapshotter(context, drivers),
+    ),
+  ];
+}
+
+const claims = { resource: persistentVolumeClaims };
+const volumes = { resource: persistentVolumes };
+
+/** Many never use a volume: each controller comes with the first object that it is for. */
+const controllersOn =
+  (context: PlatformContext) =>
+  (name: string, demands: readonly Demand[], load: () => Promise<Controller>): Controller =>
+    onDemand({ name, context, demands, load });

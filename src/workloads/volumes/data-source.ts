@@ -2,7 +2,8 @@ import type { Client } from '../../client/index.ts';
 import { quantityToNumber } from '../../machinery/index.ts';
 import { type NewVolume, type VolumeDriver, VolumeError } from '../../volumes/index.ts';
 import { persistentVolumeClaims, persistentVolumes } from '../resources.ts';
-import { type Content, type Snapshot, volumeSnapshotContents, volumeSnapshots } from '../snapshots/kinds.ts';
+import type { Content, Snapshot } from '../snapshots/kinds.ts';
+import { volumeSnapshotContents, volumeSnapshots } from '../snapshots/resources.ts';
 import { sizeOf } from './match.ts';
 import { type Claim, type DataSource, modeOf, type Volume } from './types.ts';
 

@@ -2,7 +2,7 @@ import { type Controller, createController, type PlatformContext } from '../../c
 import { controllerOf, type KubeObject, keyOf, type ObjectMeta, ownerReferenceTo } from '../../machinery/index.ts';
 import { isNamespaceTerminating } from '../refusals.ts';
 import { persistentVolumeClaims, pods } from '../resources.ts';
-import { podClaimIndex } from './indexes.ts';
+import { hasEphemeralVolume, podClaimIndex } from './indexes.ts';
 import type { ClaimSpec } from './types.ts';
 
 interface EphemeralVolume {
@@ -63,7 +63,7 @@ export function ephemeralVolumeController(context: PlatformContext): Controller 
     name: 'ephemeral-volume-controller',
     context,
     sources: [
-      { resource: pods, keys: (pod) => (ephemeralVolumesOf(pod).length > 0 ? [keyOf(pod)] : []) },
+      { resource: pods, keys: (pod) => (hasEphemeralVolume(pod) ? [keyOf(pod)] : []) },
       {
         // Of the pods that use a claim: it may be one that stood in the way, or one that has to be made again.
         resource: persistentVolumeClaims,

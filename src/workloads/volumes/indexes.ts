@@ -55,3 +55,7 @@ export function claimsOfPod({ metadata, spec }: KubeObject): string[] {
     return name === undefined ? [] : [`${metadata.namespace}/${name}`];
   });
 }
+
+export function hasEphemeralVolume({ spec }: KubeObject): boolean {
+  return ((spec?.['volumes'] as Fields[] | undefined) ?? []).some((volume) => volume['ephemeral'] !== undefined);
+}

@@ -29,6 +29,8 @@ async function syncUnbound(binder: Binder, claim: Claim): Promise<void> {
   if (volume) return bind(binder, volume, claim);
   if (await assignDefaultClass(binder, claim)) return;
   const selected = annotationOf(claim, annotations.selectedNode) !== undefined;
+  const node = waits && !selected ? nodeOfUser(binder, claim) : undefined;
+  if (node !== undefined) return selectNode(binder, claim, node);
   if (waits && !selected) sayWhatItWaitsFor(binder, claim);
   else if (classOfClaim(claim)) return askForVolume(binder, claim);
   else {
@@ -52,6 +54,19 @@ async function assignDefaultClass({ client, classes }: Binder, claim: Claim): Pr
   const spec = { ...claim.spec, storageClassName: found.metadata.name };
   await client.update(persistentVolumeClaims, { ...claim, spec });
   return true;
+}
+
+/**
+ * Where a pod with the claim was put by somebody who did not choose for the claim as well: by a nodeName in its
+ * specification. Upstream such a pod waits for ever.
+ */
+function nodeOfUser({ pods }: Binder, claim: Claim): string | undefined {
+  const users = (pods.byIndex(podClaimIndex, keyOf(claim)) as Pod[]).filter((pod) => !isFinished(pod));
+  return users.find(({ spec }) => spec?.nodeName)?.spec?.nodeName;
+}
+
+async function selectNode({ client }: Binder, claim: Claim, node: string): Promise<void> {
+  await client.update<Claim>(persistentVolumeClaims, annotated(claim, { [annotations.selectedNode]: node }));
 }
 
 function sayWhatItWaitsFor({ pods, recorder }: Binder, claim: Claim): void {
