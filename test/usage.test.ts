@@ -7,7 +7,7 @@ let homeport: TestHomeport;
 const kubectl: TestHomeport['kubectl'] = (args, options) => homeport.kubectl(args, options);
 
 beforeAll(async () => {
-  homeport = await startHomeport(['--runtime', 'simulated']);
+  homeport = await startHomeport(['--runtime', 'simulated', '--simulate-nodes', '2']);
 });
 afterAll(() => homeport.stop());
 
@@ -51,8 +51,15 @@ describe('kubectl top', () => {
     expect((await homeport.tryKubectl('top pod nobody')).stderr).toContain('pods "default/nobody" not found');
   });
 
-  test('nodes: the machine, whatever runs on it', async () => {
-    const [, [name, cpu, share, memory] = []] = words(await kubectl('top nodes'));
+  test('nodes: the machine, whatever runs on it, and what pods on simulated ones say', async () => {
+    const placed = `${pod('placed', '250m', '32Mi').replace('spec:', 'spec:\n  nodeName: simulated-2')}`;
+    await kubectl(['apply', '-f', '-'], { input: placed });
+    await kubectl('wait --for=condition=Ready pod placed --timeout=30s');
+    expect(words(await kubectl('top pod placed --no-headers'))).toEqual([['placed', '500m', '64Mi']]);
+    expect((await homeport.tryKubectl('logs placed -c a')).stderr).toContain('node simulated-2 is simulated');
+    const [, [name, cpu, share, memory] = [], first = [], second = []] = words(await kubectl('top nodes'));
+    expect([first[0], second[0], second[1]]).toEqual(['simulated-1', 'simulated-2', expect.stringMatching(/^\d+m$/)]);
+    expect(Number.parseInt(second[1] ?? '', 10)).toBeGreaterThanOrEqual(500);
     expect(name).toBe('homeport');
     expect(cpu).toMatch(/^\d+m$/);
     expect(share).toMatch(/^\d+%$/);

@@ -9,6 +9,7 @@ import {
   type NodeAgent,
   type RuntimeChoice,
   reserveNetwork,
+  simulatedUsage,
   startNode,
   startSimulatedNodes,
 } from '../node/index.ts';
@@ -74,7 +75,9 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
     running.defer(() => node.stop());
     insist('--apps-port', configuration.appsPort, Number(new URL(node.appsUrl).port));
     api.connectNode(node.name, node);
-    running.defer(await startSimulatedNodes(context, configuration.simulateNodes ?? 0));
+    const { simulateNodes = 0 } = configuration;
+    running.defer(await startSimulatedNodes(context, simulateNodes));
+    for (const [name, usage] of simulatedUsage(context, simulateNodes)) api.connectNode(name, usage);
 
     const { client } = context;
     await Promise.all([installKinds(client), installStandardClass(client), installSnapshots(client)]);

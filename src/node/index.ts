@@ -3,3 +3,4 @@ export { type ChosenRuntime, chooseRuntime, type RuntimeChoice, type RuntimeName
 export type { ImageConfig, ImageSource, NodeImage } from './images.ts';
 export { type NetworkReservation, reserveNetwork } from './linux/network.ts';
 export { startSimulatedNodes } from './simulated-nodes/start.ts';
+export { simulatedUsage } from './simulated-nodes/usage.ts';

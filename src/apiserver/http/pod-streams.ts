@@ -5,10 +5,11 @@ import type { Store } from '../store/store.ts';
 
 const PODS = { group: '', resource: 'pods' };
 
-/** What an agent of a node does for the API server; not all of them measure. */
-export type ConnectedNode = PodStreams | (PodStreams & UsageSource);
+/** What an agent of a node does for the API server: not all of them measure, and what is only simulated has no streams. */
+export type ConnectedNode = PodStreams | UsageSource | (PodStreams & UsageSource);
 
-const measures = (agent: ConnectedNode): agent is PodStreams & UsageSource => 'podUsage' in agent;
+const measures = (agent: ConnectedNode): agent is UsageSource => 'podUsage' in agent;
+const hasStreams = (agent: ConnectedNode): agent is PodStreams => 'logs' in agent;
 
 /** The agents that run pods, by the name of their node. */
 export interface Nodes {
@@ -37,9 +38,10 @@ export function createNodes(): Nodes {
       if (!pod) throw notFound(PODS, name);
       const node = String(pod.spec?.['nodeName'] ?? '');
       if (node === '') throw badRequest(`pod ${name} does not have a host assigned`);
-      const streams = nodes.get(node);
-      if (!streams) throw badRequest(`the agent of node ${node}, which runs pod ${name}, is not connected`);
-      return { pod, streams };
+      const agent = nodes.get(node);
+      if (!agent) throw badRequest(`the agent of node ${node}, which runs pod ${name}, is not connected`);
+      if (!hasStreams(agent)) throw badRequest(`node ${node} is simulated: pod ${name} runs no programs`);
+      return { pod, streams: agent };
     },
   };
 }

@@ -1,11 +1,10 @@
 import { cpus, freemem, totalmem } from 'node:os';
 import type { MeasuredUsage, UsageSource } from '../../client/index.ts';
-import { parseQuantity, quantityError } from '../../machinery/index.ts';
 import type { Kubelet } from '../kubelet/kubelet.ts';
 import type { PodWorker } from '../kubelet/pod-worker.ts';
-import type { Pod } from '../pod.ts';
 import type { Runtime, Usage } from '../runtime.ts';
 import { createMeter, type Meter } from './meter.ts';
+import { usageOfSimulated } from './simulated.ts';
 
 /** Tells what the pods of a node use, and the machine: measured, or for simulated pods what their annotations say. */
 export function createUsageSource(kubelet: Kubelet, runtime: Runtime): UsageSource {
@@ -18,7 +17,7 @@ export function createUsageSource(kubelet: Kubelet, runtime: Runtime): UsageSour
       if (!worker) return undefined;
       const running = runningOf(worker);
       if (running.length === 0) return undefined;
-      return runtime.name === 'simulated' ? simulated(worker.pod(), running) : measured(meter, worker, running);
+      return runtime.name === 'simulated' ? usageOfSimulated(worker.pod(), running) : measured(meter, worker, running);
     },
   };
 }
@@ -44,21 +43,6 @@ async function measured(
   );
   if (all.some(({ usage, ended }) => !usage && !ended)) return undefined;
   return new Map(all.flatMap(({ name, usage }) => (usage ? [[name, usage] as const] : [])));
-}
-
-/** What kwok's clusters call it, so that manifests for them say the same here. */
-const ANNOTATIONS = { cpu: 'kwok.x-k8s.io/usage-cpu', memory: 'kwok.x-k8s.io/usage-memory' };
-const SIMULATED_WINDOW = 10_000;
-
-/** A simulated pod runs nothing: it uses what its annotations say, in each container, or else nothing. */
-function simulated({ metadata }: Pod, names: readonly string[]): ReadonlyMap<string, MeasuredUsage> {
-  const nanosOf = (annotation: string): number => {
-    const text = metadata.annotations?.[annotation] ?? '0';
-    return quantityError(text) === undefined ? Math.max(0, Number(parseQuantity(text).nanos)) : 0;
-  };
-  const [cpu, memory] = [nanosOf(ANNOTATIONS.cpu), Math.round(nanosOf(ANNOTATIONS.memory) / 1e9)];
-  const usage = { at: Date.now(), window: SIMULATED_WINDOW, cpu, memory };
-  return new Map(names.map((name) => [name, usage]));
 }
 
 /** What the machine has used since it was started: its CPUs whenever they were not idle. */
