@@ -16,6 +16,7 @@ import { decide } from '../src/workloads/scheduler/decide.ts';
 import { createPlacer } from '../src/workloads/scheduler/placer.ts';
 import { defaultPlugins } from '../src/workloads/scheduler/plugins/index.ts';
 import { podInfoOf } from '../src/workloads/scheduler/pod-info.ts';
+import type { Storage } from '../src/workloads/scheduler/storage.ts';
 import type { Node, Pod, PodSpec } from '../src/workloads/types.ts';
 import { printTable } from './support/table.ts';
 
@@ -80,7 +81,7 @@ function deciding(spec: (index: number) => Partial<PodSpec>): Rate {
   for (let index = 1; index <= nodeCount; index++) cluster.setNode(simulatedNode(index, 'v1.34.2') as Node);
   const placer = createPlacer(
     cluster,
-    defaultPlugins(() => undefined),
+    defaultPlugins(() => undefined, { claimsOf: () => ({ claims: [] }) } as unknown as Storage),
   );
   const pods = Array.from({ length: decisions }, (_, index) => podOf(index, spec(index)));
   const stop = meter();

@@ -127,3 +127,24 @@ test('pods that keep apart never share a node, and wait for one of their own', a
   await homeport.kubectl(['delete', 'pod', free]);
   await isRunning(waiting);
 });
+
+test('a claim of the standard class gets its volume where its pod goes', async () => {
+  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }];
+  // No volume can be made on nodes that only pretend.
+  await apply(podOf('stateful', { nodeSelector: { 'kubernetes.io/hostname': 'homeport' }, volumes }));
+  await eventually('it misses the claim', async () =>
+    (await homeport.kubectl('describe pod stateful')).includes(
+      '0/13 nodes are available: persistentvolumeclaim "data" not found. not found',
+    ),
+  );
+  await apply({
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { name: 'data' },
+    spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+  });
+  await isRunning('stateful');
+  const annotation = '.metadata.annotations.volume\\.kubernetes\\.io/selected-node';
+  expect(await jsonpath('pvc data', annotation)).toEqual(['homeport']);
+  expect(await jsonpath('pvc data', '.status.phase')).toEqual(['Bound']);
+});

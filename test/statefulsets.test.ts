@@ -31,6 +31,22 @@ function statefulSet(spec: Record<string, unknown> = {}): KubeObject {
   };
 }
 
+const volumes = resource('', 'v1', 'persistentvolumes', 'PersistentVolume', false);
+
+/** Volumes that claims are bound to: nothing in this cluster makes any, and a pod waits until its claims are bound. */
+async function addVolumes(count: number): Promise<void> {
+  const volume = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { generateName: 'disk-' },
+    spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/var/lib/disk' } },
+  };
+  // The server completes the name.
+  await Promise.all(
+    Array.from({ length: count }, () => cluster.client.create(volumes, volume as unknown as KubeObject)),
+  );
+}
+
 const create = (spec?: Record<string, unknown>) => cluster.client.create(statefulSets, statefulSet(spec));
 const change = (spec: Record<string, unknown>) => cluster.client.patch(statefulSets, key('web'), 'strategic', { spec });
 const setImage = (image: string) => change({ template: { spec: { containers: [{ name: 'c', image }] } } });
@@ -53,6 +69,7 @@ async function images(): Promise<Record<string, string>> {
 describe('a stateful set', () => {
   it('makes one member after the other, each with its name, its labels and its claim', async () => {
     cluster.unready = ({ metadata }) => metadata.name === 'web-1';
+    await addVolumes(3);
     await create({ volumeClaimTemplates: [www] });
     await reaches({ replicas: 2, readyReplicas: 1, availableReplicas: 1 });
     expect(await names(pods)).toEqual(['web-0', 'web-1']);
@@ -176,6 +193,7 @@ describe('a stateful set', () => {
   });
 
   it('has its claims deleted with it, or with members that are scaled away, where its policy says so', async () => {
+    await addVolumes(3);
     await create({ replicas: 2, volumeClaimTemplates: [www] });
     await reaches({ readyReplicas: 2 });
     const owners = async (name: string) => (await cluster.client.get(claims, key(name))).metadata.ownerReferences ?? [];

@@ -3,12 +3,15 @@ import { isReason, type KubeObject, keyOf } from '../../machinery/index.ts';
 import {
   namespaces,
   nodes,
+  persistentVolumeClaims,
+  persistentVolumes,
   podDisruptionBudgets,
   pods,
   replicaSets,
   replicationControllers,
   services,
   statefulSets,
+  storageClasses,
 } from '../resources.ts';
 import type { Node, Pod } from '../types.ts';
 import { createBinder } from './binder.ts';
@@ -19,8 +22,10 @@ import { isNews, isPending, isRelevantChange, schedulerName } from './news.ts';
 import { type OwnerSources, ownerSelector } from './owner-selector.ts';
 import { createPlacer } from './placer.ts';
 import { defaultPlugins } from './plugins/index.ts';
+import { usesClaims } from './plugins/volume-binding.ts';
 import { type PodInfo, podInfoOf } from './pod-info.ts';
 import { createSchedulingQueue } from './queue.ts';
+import { createStorage, isBound, type StoragePlan, type StorageSources } from './storage.ts';
 
 /** Pods that may be on their way to the API server at a time. More do not make it faster. */
 const mostBindings = 256;
@@ -47,11 +52,19 @@ export function scheduler(context: PlatformContext): Controller {
     statefulSets: informers.for(statefulSets),
   };
   const cluster = createCluster((namespace) => namespaceInformer.get(namespace)?.metadata.labels);
-  const plugins = defaultPlugins((pod) => ownerSelector(pod, owners));
+  const sources: StorageSources = {
+    claims: informers.for(persistentVolumeClaims),
+    volumes: informers.for(persistentVolumes),
+    classes: informers.for(storageClasses),
+  };
+  const storage = createStorage(client, sources);
+  const plugins = defaultPlugins((pod) => ownerSelector(pod, owners), storage);
   const placer = createPlacer(cluster, plugins);
   const queue = createSchedulingQueue(plugins, wake);
   /** Pods whose binding, or whose message, is on its way. */
   const inFlight = new Map<string, Promise<void>>();
+  /** Pods that wait for their volumes, and the way to end that. */
+  const waiting = new Map<string, { done: Promise<void>; end: AbortController }>();
   const settling: (() => void)[] = [];
   let detach: (() => void)[] = [];
   let isRunning = false;
@@ -90,7 +103,10 @@ export function scheduler(context: PlatformContext): Controller {
       cluster.nominate(info, undefined);
       cluster.assume(info, node);
       queue.placed(info);
-      track(info, bind(info, node));
+      const claims = usesClaims(info) ? storage.claimsOf(info).claims.filter((claim) => !isBound(claim)) : [];
+      const plan = claims.length > 0 ? storage.plan(claims, outcome.node) : undefined;
+      if (plan) bindLater(info, node, plan);
+      else track(info, bind(info, node));
     } else track(info, giveUp(info, outcome));
   }
 
@@ -112,13 +128,38 @@ export function scheduler(context: PlatformContext): Controller {
     try {
       await binder.bind(info.pod, node);
     } catch (error) {
-      cluster.forget(info);
-      queue.happened({ kind: 'pod', before: info, after: undefined });
+      forget(info);
       // Deleted, or bound by someone else: the informer tells.
       if (isReason(error, 'NotFound') || isReason(error, 'Conflict')) return;
-      await binder.explain(info.pod, 'SchedulerError', error instanceof Error ? error.message : String(error));
+      await binder.explain(info.pod, 'SchedulerError', messageOf(error));
       throw error;
     }
+  }
+
+  /** Takes back that a pod is on a node. */
+  function forget(info: PodInfo): void {
+    cluster.forget(info);
+    queue.happened({ kind: 'pod', before: info, after: undefined });
+  }
+
+  /** Has the pod's volumes bound first, which takes as long as it takes; the others go on meanwhile. */
+  function bindLater(info: PodInfo, node: string, plan: StoragePlan): void {
+    const end = new AbortController();
+    const done = storage.carryOut(plan, node, end.signal).then(
+      () => track(info, bind(info, node)),
+      (error: unknown) => {
+        forget(info);
+        if (!end.signal.aborted) track(info, bindingFailed(info, error));
+      },
+    );
+    waiting.set(info.key, { done, end });
+    void done.then(() => waiting.delete(info.key));
+  }
+
+  async function bindingFailed(info: PodInfo, error: unknown): Promise<void> {
+    const message = `running PreBind plugin "VolumeBinding": binding volumes: ${messageOf(error)}`;
+    await binder.explain(info.pod, 'SchedulerError', message);
+    throw new Error(message);
   }
 
   /** Says why, and has others make room if that helps. */
@@ -168,6 +209,7 @@ export function scheduler(context: PlatformContext): Controller {
 
   function removePod(object: KubeObject): void {
     forgetPending(object as Pod);
+    waiting.get(keyOf(object))?.end.abort();
     tell(cluster.removePod(object as Pod));
   }
 
@@ -181,6 +223,15 @@ export function scheduler(context: PlatformContext): Controller {
     queue.happened({ kind: 'node', node: node as Node, old: old as Node | undefined });
   }
 
+  function claimChanged(claim: KubeObject): void {
+    storage.claimChanged(keyOf(claim));
+    queue.happened({ kind: 'storage', claim: keyOf(claim) });
+  }
+
+  function volumesChanged(): void {
+    queue.happened({ kind: 'storage', claim: undefined });
+  }
+
   function unsettled(): { key: string }[] {
     return [...new Set([...queue.pending(), ...inFlight.keys()])].map((key) => ({ key }));
   }
@@ -190,7 +241,9 @@ export function scheduler(context: PlatformContext): Controller {
   }
 
   const begun = Promise.all(
-    [podInformer, nodeInformer, namespaceInformer, budgets, ...Object.values(owners)].map(({ synced }) => synced),
+    [podInformer, nodeInformer, namespaceInformer, budgets, ...Object.values({ ...owners, ...sources })].map(
+      ({ synced }) => synced,
+    ),
   );
 
   return {
@@ -206,6 +259,9 @@ export function scheduler(context: PlatformContext): Controller {
       detach = [
         nodeInformer.addHandler({ upsert: upsertNode, remove: ({ metadata }) => cluster.removeNode(metadata.name) }),
         podInformer.addHandler({ upsert: upsertPod, remove: removePod }),
+        sources.claims.addHandler({ upsert: claimChanged, remove: claimChanged }),
+        sources.volumes.addHandler({ upsert: volumesChanged, remove: volumesChanged }),
+        sources.classes.addHandler({ upsert: volumesChanged }),
         namespaceInformer.addHandler({
           upsert(namespace, old) {
             if (!old || JSON.stringify(old.metadata.labels) === JSON.stringify(namespace.metadata.labels)) return;
@@ -224,8 +280,12 @@ export function scheduler(context: PlatformContext): Controller {
       stopped = true;
       for (const end of detach) end();
       queue.stop();
+      for (const { end } of waiting.values()) end.abort();
+      await Promise.all([...waiting.values()].map(({ done }) => done));
       await Promise.all(inFlight.values());
       for (const resolve of settling.splice(0)) resolve();
     },
   };
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -36,8 +36,8 @@ export type ClusterEvent =
   | ({ readonly kind: 'pod' } & PodChange)
   /** `old` is undefined for a new node. */
   | { readonly kind: 'node'; readonly node: NodeInfo['node']; readonly old: NodeInfo['node'] | undefined }
-  /** A PersistentVolumeClaim, PersistentVolume, StorageClass and so on. */
-  | { readonly kind: 'storage' }
+  /** The claim of this key has changed, or when that is undefined a PersistentVolume or a StorageClass. */
+  | { readonly kind: 'storage'; readonly claim: string | undefined }
   | { readonly kind: 'namespace' };
 
 /** One thing to consider about where a pod may run (a scheduling framework plugin, KEP-624). */

@@ -1,4 +1,5 @@
-import { parseLabelSelector } from '../../machinery/index.ts';
+import type { Client, Informer } from '../../client/index.ts';
+import { type KubeObject, keyOf, parseLabelSelector } from '../../machinery/index.ts';
 import type { Node, NodeSpec, Pod, PodSpec } from '../types.ts';
 import type { PodDisruptionBudget } from './budgets.ts';
 import { type Cluster, createCluster } from './cluster.ts';
@@ -6,6 +7,7 @@ import { decide, type Outcome } from './decide.ts';
 import { createPlacer } from './placer.ts';
 import { defaultPlugins } from './plugins/index.ts';
 import { podInfoOf } from './pod-info.ts';
+import { createStorage } from './storage.ts';
 
 interface NodeFixture {
   spec?: NodeSpec;
@@ -45,6 +47,15 @@ export function pod(
   };
 }
 
+/** Deciding asks nothing of the API. */
+const noClient = {} as Client;
+
+/** Claims, volumes and classes by key, as an informer has them. */
+function informerOf(objects: readonly KubeObject[]): Informer {
+  const byKey = new Map(objects.map((object) => [keyOf(object), object]));
+  return { get: (key: string) => byKey.get(key), list: () => [...objects] } as unknown as Informer;
+}
+
 export interface Scene {
   cluster: Cluster;
   /** Decides about a pod and, if a node takes it, puts it there. */
@@ -59,13 +70,22 @@ export function sceneOf(
   placed: readonly Pod[] = [],
   budgets: readonly PodDisruptionBudget[] = [],
   replicasOf?: string,
+  storageObjects: readonly KubeObject[] = [],
 ): Scene {
+  const storage = (kind: string) => informerOf(storageObjects.filter((object) => object.kind === kind));
   const cluster = createCluster((namespace) => ({ name: namespace }));
   for (const each of nodes) cluster.setNode(each);
   for (const each of placed) cluster.setPod(each);
   const placer = createPlacer(
     cluster,
-    defaultPlugins(() => (replicasOf === undefined ? undefined : parseLabelSelector(replicasOf))),
+    defaultPlugins(
+      () => (replicasOf === undefined ? undefined : parseLabelSelector(replicasOf)),
+      createStorage(noClient, {
+        claims: storage('PersistentVolumeClaim'),
+        volumes: storage('PersistentVolume'),
+        classes: storage('StorageClass'),
+      }),
+    ),
   );
   const place = (wanted: Pod): Outcome => {
     const info = podInfoOf(wanted);
