@@ -64,6 +64,8 @@ export interface NodeAgent extends PodStreams, UsageSource {
 /** Runs pods of this node: the runtime, and the folders it keeps their things in. */
 interface Foundation {
   runtime: Runtime;
+  /** Where the runtime has images of its own. */
+  images?: ImageSource;
   memory: string;
   /** The pods' network, where they have one. */
   network: NetworkReservation | undefined;
@@ -98,9 +100,9 @@ async function startOn(
   options: NodeOptions,
   stops: (() => unknown)[],
 ): Promise<Omit<NodeAgent, 'runtimeReason' | 'stop'>> {
-  const { context, images, dataDir, bindAddress = '127.0.0.1', nodeName: name = 'homeport' } = options;
+  const { context, dataDir, bindAddress = '127.0.0.1', nodeName: name = 'homeport' } = options;
   const { client, informers, log } = context;
-  const { runtime } = foundation;
+  const { runtime, images = options.images } = foundation;
   const version = options.version ?? 'v1.34.2';
   const recorder = context.recorder('kubelet', name);
   const node = join(dataDir, 'node');
@@ -169,6 +171,12 @@ async function layFoundation(name: RuntimeName, options: NodeOptions): Promise<F
   if (name === 'simulated') {
     const runtime = startSimulatedRuntime();
     return { runtime, memory: join(options.dataDir, 'node', 'memory'), network: undefined, stop: () => runtime.stop() };
+  }
+  if (name === 'docker') {
+    const { startDockerRuntime } = await import('./docker/runtime.ts');
+    const runtime = await startDockerRuntime({ dataDir: options.dataDir });
+    const memory = join(options.dataDir, 'node', 'memory');
+    return { runtime, images: runtime.images, memory, network: undefined, stop: () => runtime.stop() };
   }
   const network = options.network ?? (await reserveNetwork({ dataDir: options.dataDir }));
   const runtime = await startLinuxRuntime({ dataDir: options.dataDir, network, log: options.context.log });

@@ -2,10 +2,10 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** What runs the containers of this node's pods. */
-export type RuntimeName = 'linux' | 'simulated';
+export type RuntimeName = 'linux' | 'docker' | 'simulated';
 
 /** What `--runtime` takes. */
-export type RuntimeChoice = RuntimeName | 'auto' | 'docker';
+export type RuntimeChoice = RuntimeName | 'auto';
 
 export interface ChosenRuntime {
   name: RuntimeName;
@@ -30,21 +30,42 @@ const tools = [
   'mkdir',
   'mkfifo',
   'pwd',
+  'stty',
+  'sleep',
+  'env',
 ];
 
 /**
- * Picks the runtime. 'auto' takes linux where it can work and simulated elsewhere.
+ * Picks the runtime. 'auto' takes linux where it can work, an engine that speaks the Docker Engine API where there is one,
+ * and simulated elsewhere.
  * @throws Error when the runtime asked for cannot work here, saying what is missing.
  */
 export async function chooseRuntime(choice: RuntimeChoice = 'auto'): Promise<ChosenRuntime> {
-  if (choice === 'docker') {
-    throw new Error('the docker runtime is not available yet: use --runtime linux, simulated or auto');
-  }
   if (choice === 'simulated') return { name: 'simulated', reason: 'asked for by --runtime simulated' };
+  if (choice === 'docker') {
+    const engine = await findEngine();
+    if ('obstacle' in engine) throw new Error(`the docker runtime cannot work here: ${engine.obstacle}`);
+    return engine;
+  }
   const obstacle = linuxObstacle();
   if (!obstacle) return { name: 'linux', reason: 'running as root with util-linux and iproute2' };
   if (choice === 'linux') throw new Error(`the linux runtime cannot work here: ${obstacle}`);
-  return { name: 'simulated', reason: `no processes are run, because the linux runtime cannot work here: ${obstacle}` };
+  const engine = await findEngine();
+  if ('name' in engine) return engine;
+  const reason = `no processes are run, because the linux runtime cannot work here: ${obstacle}; nor docker: ${engine.obstacle}`;
+  return { name: 'simulated', reason };
+}
+
+/** The engine that the docker runtime would use. */
+async function findEngine(): Promise<ChosenRuntime | { obstacle: string }> {
+  const { openEngine } = await import('./docker/engine.ts');
+  try {
+    const engine = openEngine();
+    const { Version } = await engine.call<{ Version: string }>('GET', '/version');
+    return { name: 'docker', reason: `the engine ${Version} at ${engine.address}` };
+  } catch (error) {
+    return { obstacle: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 function linuxObstacle(): string | undefined {

@@ -2,11 +2,11 @@
 const numbers = {
   x64: {
     ...{ write: 1, close: 3, execve: 59, chdir: 80, chroot: 161, prctl: 157 },
-    ...{ setgroups: 116, setresuid: 117, setresgid: 119, exit_group: 231, faccessat: 269 },
+    ...{ setgroups: 116, setresuid: 117, setresgid: 119, exit_group: 231, faccessat: 269, ppoll: 271 },
   },
   arm64: {
     ...{ write: 64, close: 57, execve: 221, chdir: 49, chroot: 51, prctl: 167 },
-    ...{ setgroups: 159, setresuid: 147, setresgid: 149, exit_group: 94, faccessat: 48 },
+    ...{ setgroups: 159, setresuid: 147, setresgid: 149, exit_group: 94, faccessat: 48, ppoll: 73 },
   },
 } as const;
 

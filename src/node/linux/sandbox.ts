@@ -5,6 +5,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { connect, Socket } from 'node:net';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
+import { etcFiles } from '../etc-files.ts';
 import { removeTree } from '../remove-tree.ts';
 import { type ContainerSpec, type RunningContainer, type Sandbox, type SandboxSpec, StartError } from '../runtime.ts';
 import { type Cable, insideOf, layCable, plugIn } from './cable.ts';
@@ -200,15 +201,7 @@ async function expectLine(pause: ChildProcess, line: string): Promise<void> {
 
 async function writeEtc(etc: string, spec: SandboxSpec, ip: string): Promise<void> {
   await mkdir(etc, { recursive: true, mode: 0o755 });
-  const hosts = [
-    '127.0.0.1\tlocalhost',
-    '::1\tlocalhost ip6-localhost ip6-loopback',
-    [ip, ...(spec.fqdn === undefined ? [] : [spec.fqdn]), spec.hostname].join('\t'),
-    ...spec.hosts,
-  ];
-  await writeFile(join(etc, 'hosts'), `${hosts.join('\n')}\n`);
-  await writeFile(join(etc, 'hostname'), `${spec.hostname}\n`);
-  await writeFile(join(etc, 'resolv.conf'), spec.resolvConf);
+  for (const [name, text] of Object.entries(etcFiles(spec, ip))) await writeFile(join(etc, name), text);
 }
 
 async function dial(ip: string, pausePid: number, port: number): Promise<Duplex> {
