@@ -1,5 +1,4 @@
 // A CSI driver in a process of its own, behind its socket: what it is asked, in which order, and what comes of it.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,15 +6,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chooseRuntime } from '../src/node/index.ts';
 import { driverName } from './support/csi-driver.ts';
+import { type CsiProcess, startCsiProcess } from './support/csi-process.ts';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
 import { buildEmptyImage } from './support/images.ts';
-import { ended, eventually } from './support/run.ts';
-import { root } from './support/tools.ts';
+import { eventually } from './support/run.ts';
 
 let homeport: TestHomeport;
-let driver: ChildProcess;
+let driver: CsiProcess;
 let folder: string;
-let calls: string[];
 const kubectl: TestHomeport['kubectl'] = (args, options) => homeport.kubectl(args, options);
 const image = 'csi:1';
 
@@ -40,7 +38,7 @@ const storageClass = (name: string, parameters: Record<string, string> = {}) =>
 beforeAll(async () => {
   homeport = await startHomeport();
   folder = mkdtempSync(join(tmpdir(), 'homeport-csi-'));
-  driver = await startDriver();
+  driver = await startCsiProcess(homeport, folder);
   await buildEmptyImage(homeport, image);
   const fsType = { 'csi.storage.k8s.io/fstype': 'ext4' };
   await apply(csiDriver, storageClass('csi', fsType), storageClass('full', { full: 'yes' }));
@@ -48,35 +46,17 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await homeport.stop();
-  driver.kill();
-  await ended(driver);
+  await driver.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 
-async function startDriver(): Promise<ChildProcess> {
-  calls = [];
-  const socket = join(homeport.dataDir, 'plugins_registry', 'test.sock');
-  const script = join(root, 'test/support/csi-driver.ts');
-  const child = spawn(process.execPath, [script, socket, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
-  let rest = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    const lines = `${rest}${text}`.split('\n');
-    rest = lines.pop() ?? '';
-    calls.push(...lines);
-  });
-  await eventually('the driver to be registered', async () =>
-    (await kubectl('get csinode homeport -o jsonpath={.spec.drivers[*].name}')).includes(driverName),
-  );
-  return child;
-}
-
 /** The requests of a call about a volume or a snapshot, as they came. */
 const requestsOf = (call: string, id: string): Record<string, unknown>[] =>
-  calls
+  driver.calls
     .filter((line) => line.startsWith(`${call} `) && line.includes(id))
     .map((line) => JSON.parse(line.slice(call.length)));
 const namesOf = (id: string): string[] =>
-  calls.filter((line) => line.includes(id)).map((line) => line.slice(0, line.indexOf(' ')));
+  driver.calls.filter((line) => line.includes(id)).map((line) => line.slice(0, line.indexOf(' ')));
 
 const apply = (...items: object[]) =>
   kubectl(['apply', '-f', '-'], { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
@@ -194,7 +174,9 @@ test('snapshots, restores and clones', async () => {
     expect(readFileSync(join(folder, 'volumes', `id-${await volumeOf(name)}`, 'file'), 'utf8')).toBe('content');
   }
   await kubectl('delete volumesnapshot shot');
-  await eventually('the snapshot to be deleted', async () => calls.some((line) => line.startsWith('DeleteSnapshot ')));
+  await eventually('the snapshot to be deleted', async () =>
+    driver.calls.some((line) => line.startsWith('DeleteSnapshot ')),
+  );
 });
 
 const { name: best } = await chooseRuntime('auto');
@@ -260,7 +242,7 @@ describe.runIf(best === 'linux')('in pods', () => {
     const inline = { csi: { driver: driverName, volumeAttributes: { colour: 'blue' } } };
     await apply(pod('inline', 'touch /data/file; exec sleep 1000', inline));
     await ready('inline');
-    const published = calls.filter((line) => line.startsWith('NodePublishVolume ') && line.includes('blue'));
+    const published = driver.calls.filter((line) => line.startsWith('NodePublishVolume ') && line.includes('blue'));
     expect(published).toHaveLength(1);
     expect(published[0]).toContain('"csi.storage.k8s.io/ephemeral":"true"');
     await kubectl('delete pod inline');
@@ -269,8 +251,7 @@ describe.runIf(best === 'linux')('in pods', () => {
   test('a driver that is away is waited for, and said to be', async () => {
     await apply(claim('away'));
     await bound('away');
-    driver.kill();
-    await ended(driver);
+    await driver.stop();
     rmSync(join(homeport.dataDir, 'plugins_registry', 'test.sock'), { force: true });
     await eventually(
       'the driver to be gone',
@@ -278,7 +259,7 @@ describe.runIf(best === 'linux')('in pods', () => {
     );
     await apply(pod('waits', 'exec sleep 1000', { persistentVolumeClaim: { claimName: 'away' } }));
     await says('waits', `driver name ${driverName} not found in the list of registered CSI drivers`);
-    driver = await startDriver();
+    driver = await startCsiProcess(homeport, folder);
     await ready('waits');
     await kubectl('delete pod waits');
   });

@@ -87,16 +87,21 @@ export function startKubelet(nodeName: string, informers: Informers, deps: Kubel
     }
   }
 
+  const sweepNow = () => sweep(deps, new Set(informer.list().map((object) => object.metadata.uid ?? '')));
+  function sweepFailed(error: Error): void {
+    deps.log.warn({ error: error.message }, 'removing what pods that are gone left behind');
+  }
+
   void informer.synced
     .then(async () => {
       // Every pod has taken over what was left running of it.
       for (const object of informer.list()) upsert(object);
       await deps.runtime.removeSurvivors();
-      await sweep(deps, new Set(informer.list().map((object) => object.metadata.uid ?? '')));
+      await sweepNow();
+      // A driver that comes only now takes back what it has brought to pods that are gone.
+      if (deps.drivers && !stopping) stops.push(deps.drivers.onChange(() => void sweepNow().catch(sweepFailed)));
     })
-    .catch((error: Error) => {
-      deps.log.warn({ error: error.message }, 'removing what pods that are gone left behind');
-    });
+    .catch(sweepFailed);
 
   return {
     find: (namespace, name) => workers.get(`${namespace}/${name}`),
@@ -138,15 +143,26 @@ function uses(pod: Pod, field: 'secret' | 'configMap', name: string): boolean {
   );
 }
 
-/** Removes volumes and logs of pods that were deleted while the node was down. */
+/**
+ * Removes volumes and logs of pods that were deleted while the node was down. What a driver does not take back stays, and
+ * with it the pod's folder. @throws Error that says so, when the others are removed
+ */
 async function sweep(deps: KubeletDeps, alive: ReadonlySet<string>): Promise<void> {
+  const failures: unknown[] = [];
   for (const folder of [deps.folders.pods, deps.folders.logs, join(deps.folders.memory, 'pods')]) {
     const entries = await readdir(folder).catch(() => []);
     for (const entry of entries) {
       const uid = entry.slice(entry.lastIndexOf('_') + 1);
       if (alive.has(uid)) continue;
-      if (folder === deps.folders.pods) await takeBack(folder, entry, deps.drivers);
-      await removeTree(join(folder, entry));
+      try {
+        if (folder === deps.folders.pods) await takeBack(folder, entry, deps.drivers);
+        await removeTree(join(folder, entry));
+      } catch (error) {
+        failures.push(error);
+      }
     }
   }
+  if (failures.length > 0) throw new Error(failures.map(messageOf).join('; '));
 }
+
+const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
