@@ -155,9 +155,12 @@ describe('a deployment', () => {
     await cluster.client.create(deployments, deployment('web', { template }));
     await until(async () => {
       const { status } = await cluster.client.get(deployments, key('web'));
+      const [set] = await names(replicaSets);
+      const message = `pods "${set}-" is forbidden: error looking up service account ${namespace}/missing: serviceaccount "missing" not found`;
       expect(status?.['conditions']).toContainEqual(
-        expect.objectContaining({ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate' }),
+        expect.objectContaining({ type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message }),
       );
+      expect(await eventTexts()).toContain(`FailedCreate: Error creating: ${message}`);
     });
   });
 });

@@ -40,6 +40,20 @@ describe('a recorder', () => {
     ]);
   });
 
+  it('lets one Event stand for all that come after nine different messages for the same reason', async () => {
+    const { recorder, list, pass } = setUp();
+    for (let index = 1; index <= 12; index += 1) recorder.event(pod('one'), 'Normal', 'Created', `Created ${index}`);
+    recorder.event(pod('one'), 'Normal', 'Deleted', 'Deleted 1');
+    await recorder.flush();
+    const messages = (await list()).map((event) => [event['message'], event['count']]);
+    const apart = Array.from({ length: 9 }, (_, index) => [`Created ${index + 1}`, 1]);
+    expect(messages).toEqual([...apart, ['(combined from similar events): Created 12', 3], ['Deleted 1', 1]]);
+    pass(600_001);
+    recorder.event(pod('one'), 'Normal', 'Created', 'Created 13');
+    await recorder.flush();
+    expect((await list()).map((event) => event['message'])).toContain('Created 13');
+  });
+
   it('tells apart the parts of an object, and says on which node it is', async () => {
     const { client, list } = setUp();
     const recorder = createRecorder(client, 'kubelet', log, { host: 'node-1' });
@@ -87,7 +101,7 @@ describe('a recorder', () => {
 
   it('stops a flood about one object, not about others, and goes on later', async () => {
     const { recorder, list, pass } = setUp();
-    for (let number = 0; number < 100; number += 1) recorder.event(pod('one'), 'Normal', 'Tick', `tick ${number}`);
+    for (let number = 0; number < 100; number += 1) recorder.event(pod('one'), 'Normal', `Tick${number}`, 'tick');
     recorder.event(pod('two'), 'Normal', 'Tick', 'tick');
     await recorder.flush();
     expect(await list()).toHaveLength(26);

@@ -3,6 +3,8 @@ import type { KubeObject, Resource } from '../machinery/index.ts';
 import { isReason, timestamp } from '../machinery/index.ts';
 import type { Client } from './client.ts';
 import type { EventRecorder } from './recorder.ts';
+import { remember } from './remember.ts';
+import { createSimilarEvents } from './similar-events.ts';
 
 const events: Resource = { group: '', version: 'v1', resource: 'events', kind: 'Event', namespaced: true };
 
@@ -40,7 +42,7 @@ const refill = 300_000;
 
 /**
  * Records Events in the name of a component. The same message about the same object becomes one Event whose count
- * grows; writes happen in the background, one at a time, so that a burst of repeats costs one write. Never throws:
+ * grows, and so do further messages once there were many different ones for the same reason; writes happen in the background, one at a time, so that a burst of repeats costs one write. Never throws:
  * an Event that cannot be written is logged and dropped.
  */
 export function createRecorder(
@@ -51,6 +53,7 @@ export function createRecorder(
 ): EventRecorder {
   const series = new Map<string, Series>();
   const budgets = new Map<string, Bucket>();
+  const similar = createSimilarEvents(memory);
   const dirty = new Set<Series>();
   let writing: Promise<void> | undefined;
 
@@ -59,7 +62,7 @@ export function createRecorder(
     const bucket = budgets.get(key) ?? { tokens: burst, at };
     bucket.tokens = Math.min(burst, bucket.tokens + (at - bucket.at) / refill);
     bucket.at = at;
-    remember(budgets, key, bucket);
+    remember(budgets, key, bucket, memory);
     if (bucket.tokens < 1) return false;
     bucket.tokens -= 1;
     return true;
@@ -82,7 +85,7 @@ export function createRecorder(
   async function bump(entry: Series, count: number, last: Date): Promise<boolean> {
     const key = { name: entry.name ?? '', namespace: namespaceOf(entry.about) };
     try {
-      await client.patch(events, key, 'merge', { count, lastTimestamp: timestamp(last) });
+      await client.patch(events, key, 'merge', { count, message: entry.message, lastTimestamp: timestamp(last) });
       return true;
     } catch (error) {
       if (isReason(error, 'NotFound')) return false;
@@ -107,12 +110,15 @@ export function createRecorder(
         log.debug({ component, reason }, `too many events about ${about.kind}/${about.metadata.name}: one was dropped`);
         return;
       }
-      const key = `${subject(about)}\n${fieldPath ?? ''}\n${type}\n${reason}\n${message}`;
+      const kind = `${subject(about)}\n${type}\n${reason}`;
+      const isCombined = similar.isOneTooMany(kind, message, at.getTime());
+      const key = isCombined ? kind : `${kind}\n${fieldPath ?? ''}\n${message}`;
       const entry = series.get(key) ?? { about, fieldPath, type, reason, message, count: 0, first: at, last: at };
+      if (isCombined) entry.message = `(combined from similar events): ${message}`;
       entry.about = about;
       entry.count += 1;
       entry.last = at;
-      remember(series, key, entry);
+      remember(series, key, entry, memory);
       dirty.add(entry);
       writing ??= drain();
     },
@@ -120,17 +126,6 @@ export function createRecorder(
       while (writing) await writing;
     },
   };
-}
-
-/** Sets a key as the newest of a bounded map. */
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key);
-  map.set(key, value);
-  if (map.size <= memory) return;
-  for (const oldest of map.keys()) {
-    map.delete(oldest);
-    return;
-  }
 }
 
 function subject({ apiVersion, kind, metadata }: KubeObject): string {

@@ -12,7 +12,7 @@ import {
   resourcesOf,
 } from '../../machinery/index.ts';
 import type { Store } from '../store/store.ts';
-import { type AdmissionPlugin, type AdmissionRequest, isNewPod } from './request.ts';
+import { type AdmissionPlugin, type AdmissionRequest, isNewPod, nameInRefusal } from './request.ts';
 
 const LIMIT_RANGES = { group: '', resource: 'limitranges' };
 const ANNOTATION = 'kubernetes.io/limit-ranger';
@@ -48,7 +48,7 @@ function refuse({ registration, name, object }: AdmissionRequest, faults: readon
   if (faults.length === 0) return;
   const distinct = [...new Set(faults)];
   const text = distinct.length === 1 ? (distinct[0] ?? '') : `[${distinct.join(', ')}]`;
-  throw forbidden(registration.served, name || object.metadata.name, text);
+  throw forbidden(registration.served, nameInRefusal(object, name), text);
 }
 
 function setDefaults(pod: KubeObject, limits: readonly Fields[]): void {

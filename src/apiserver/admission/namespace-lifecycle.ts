@@ -1,6 +1,6 @@
 import { ApiError, forbidden, notFound } from '../../machinery/index.ts';
 import type { Store } from '../store/store.ts';
-import type { AdmissionPlugin, AdmissionRequest } from './request.ts';
+import { type AdmissionPlugin, type AdmissionRequest, nameInRefusal } from './request.ts';
 
 const NAMESPACES = { group: '', resource: 'namespaces' };
 const IMMORTAL = new Set(['default', 'kube-system', 'kube-public']);
@@ -27,7 +27,7 @@ function requireNamespace(store: Store, { operation, registration, namespace, na
   if (!home) throw notFound(NAMESPACES, namespace);
   if (home.object.metadata.deletionTimestamp === undefined) return;
   const message = `unable to create new content in namespace ${namespace} because it is being terminated`;
-  const refusal = forbidden(registration.served, name || object.metadata.name, message);
+  const refusal = forbidden(registration.served, nameInRefusal(object, name), message);
   throw new ApiError(403, refusal.reason, refusal.message, {
     ...refusal.details,
     causes: [

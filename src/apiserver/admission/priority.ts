@@ -1,6 +1,6 @@
 import { forbidden, invalid, invalidValue, type KubeObject } from '../../machinery/index.ts';
 import type { Store } from '../store/store.ts';
-import { type AdmissionPlugin, isNewPod } from './request.ts';
+import { type AdmissionPlugin, isNewPod, nameInRefusal } from './request.ts';
 
 const PRIORITY_CLASSES = { group: 'scheduling.k8s.io', resource: 'priorityclasses' };
 const PODS = { group: '', resource: 'pods' };
@@ -23,7 +23,7 @@ function assignPriority(store: Store, pod: KubeObject): void {
   const policy = String(found?.['preemptionPolicy'] ?? 'PreemptLowerPriority');
   if (spec['priority'] !== undefined && spec['priority'] !== priority) {
     const message = `the integer value of priority (${spec['priority']}) must not be provided in pod spec; priority admission controller computed ${priority} from the given PriorityClass name`;
-    throw forbidden(PODS, pod.metadata.name, message);
+    throw forbidden(PODS, nameInRefusal(pod), message);
   }
   if (spec['preemptionPolicy'] !== undefined && spec['preemptionPolicy'] !== policy) {
     const detail = `the string value of PreemptionPolicy must match that of the PriorityClass (${policy})`;
@@ -38,7 +38,7 @@ function assignPriority(store: Store, pod: KubeObject): void {
 
 function named(store: Store, pod: KubeObject, name: string): KubeObject {
   const entry = store.latest(PRIORITY_CLASSES, { namespace: '', name });
-  if (!entry) throw forbidden(PODS, pod.metadata.name, `no PriorityClass with name ${name} was found`);
+  if (!entry) throw forbidden(PODS, nameInRefusal(pod), `no PriorityClass with name ${name} was found`);
   return entry.object;
 }
 

@@ -87,3 +87,8 @@ export function isOperationOn(
   const { served } = registration;
   return operation === wanted && subresource === undefined && served.group === group && served.resource === resource;
 }
+
+/** What a refusal calls the object: by its name, or while it has none, by what the name is to begin with. */
+export function nameInRefusal(object: KubeObject, name = ''): string {
+  return name || object.metadata.name || object.metadata.generateName || 'Unknown';
+}

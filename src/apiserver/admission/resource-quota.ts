@@ -14,7 +14,7 @@ import {
   writeAmounts,
 } from '../../machinery/index.ts';
 import type { Store } from '../store/store.ts';
-import type { AdmissionPlugin, AdmissionRequest } from './request.ts';
+import { type AdmissionPlugin, type AdmissionRequest, nameInRefusal } from './request.ts';
 
 const QUOTAS = { group: '', resource: 'resourcequotas' };
 /** What no quota counts: what comes and goes by itself, and reviews, which are never stored. */
@@ -117,7 +117,7 @@ function checkRoom(request: AdmissionRequest, { quota, amounts }: Charge): void 
 }
 
 function refuse({ registration, name, object }: AdmissionRequest, why: string): never {
-  throw forbidden(registration.served, name || object.metadata.name, why);
+  throw forbidden(registration.served, nameInRefusal(object, name), why);
 }
 
 /** Writes down what is used now. A quota that is gone limits nothing any more. */

@@ -1,6 +1,6 @@
 import { equalJson, type Fields, forbidden, type KubeObject } from '../../machinery/index.ts';
 import type { Store } from '../store/store.ts';
-import { type AdmissionPlugin, type AdmissionRequest, isNewPod } from './request.ts';
+import { type AdmissionPlugin, type AdmissionRequest, isNewPod, nameInRefusal } from './request.ts';
 
 const RUNTIME_CLASSES = { group: 'node.k8s.io', resource: 'runtimeclasses' };
 
@@ -30,7 +30,7 @@ export function runtimeClass(store: Store): AdmissionPlugin {
 const MISMATCH = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
 
 function refuse({ registration, name, object }: AdmissionRequest, why: string): never {
-  throw forbidden(registration.served, name || object.metadata.name, why);
+  throw forbidden(registration.served, nameInRefusal(object, name), why);
 }
 
 function runtimeClassOf(store: Store, request: AdmissionRequest): KubeObject | undefined {

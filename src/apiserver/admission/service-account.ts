@@ -1,7 +1,7 @@
 import { type Fields, forbidden, type KubeObject } from '../../machinery/index.ts';
 import { generatedName } from '../rest/metadata.ts';
 import type { Store } from '../store/store.ts';
-import { type AdmissionPlugin, isNewPod } from './request.ts';
+import { type AdmissionPlugin, isNewPod, nameInRefusal } from './request.ts';
 
 const SERVICE_ACCOUNTS = { group: '', resource: 'serviceaccounts' };
 const PODS = { group: '', resource: 'pods' };
@@ -53,7 +53,7 @@ function injectServiceAccount(store: Store, pod: KubeObject, namespace: string):
   const account = store.latest(SERVICE_ACCOUNTS, { namespace, name })?.object;
   if (!account) {
     const message = `error looking up service account ${namespace}/${name}: serviceaccount ${JSON.stringify(name)} not found`;
-    throw forbidden(PODS, pod.metadata.name, message);
+    throw forbidden(PODS, nameInRefusal(pod), message);
   }
   const secrets = account['imagePullSecrets'];
   if (!(Array.isArray(spec['imagePullSecrets']) && spec['imagePullSecrets'].length > 0) && Array.isArray(secrets)) {
