@@ -103,6 +103,12 @@ spec:
       name: 'memory',
       current: { averageUtilization: 120, averageValue: '120Mi' },
     });
+    await kubectl('rollout status deploy/hungry --timeout=30s');
+    const { stdout } = await homeport.homeport(['tree', 'deploy/hungry', '--usage']);
+    expect(words(stdout).slice(0, 2)).toEqual([
+      ['NAMESPACE', 'NAME', 'READY', 'STATUS', 'AGE', 'CPU', 'MEMORY'],
+      ['default', 'Deployment/hungry', '2/2', '✓', 'Healthy', expect.any(String), '0m', '240Mi'],
+    ]);
     await eventually('the event', async () =>
       (await kubectl('describe hpa hungry')).includes(
         'New size: 2; reason: memory resource utilization (percentage of request) above target',

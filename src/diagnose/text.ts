@@ -5,6 +5,7 @@ import { conditionOf, listAt, nameOf, numberAt, oneLine, plainText } from './sta
 import type { TreeNode } from './tree.ts';
 import type { Trouble } from './troubles.ts';
 import type { Diagnosis } from './types.ts';
+import { usageText } from './usage.ts';
 
 /** How to print: with `colours` of `pc.createColors(true)` on a terminal; plain without. */
 export interface Style {
@@ -70,16 +71,20 @@ const marks: Record<HealthStatus, readonly [mark: string, paint: Paint]> = {
   Unknown: ['?', 'yellow'],
 };
 
-/** Columns of a tree's table. */
+/** The column of a tree's table that has a colour. */
 const statusColumn = 3;
-const messageColumn = 5;
 /** Characters of a message in a table. */
 const shortMessage = 80;
 
-/** A table of NAMESPACE, NAME, READY, STATUS, AGE and, where there is something to say, MESSAGE, drawn as a tree. */
+/**
+ * A table of NAMESPACE, NAME, READY, STATUS, AGE and, where there is something to say, CPU and MEMORY that are used, and
+ * MESSAGE, drawn as a tree.
+ */
 export function renderTree(tree: TreeNode, { now, colours = plain }: Style): string {
-  const head = { cells: ['NAMESPACE', 'NAME', 'READY', 'STATUS', 'AGE', 'MESSAGE'], paint: undefined };
-  const rows: Row[] = [head, ...treeRows(tree, now)];
+  const usage = tree.usage ? ['CPU', 'MEMORY'] : [];
+  const head = { cells: ['NAMESPACE', 'NAME', 'READY', 'STATUS', 'AGE', ...usage, 'MESSAGE'], paint: undefined };
+  const rows: Row[] = [head, ...treeRows(tree, now, tree.usage !== undefined)];
+  const messageColumn = head.cells.length - 1;
   const hasMessages = rows.some(({ cells }, i) => i > 0 && cells[messageColumn] !== '');
   const shown = hasMessages ? messageColumn + 1 : messageColumn;
   const widths = head.cells.map((_, column) =>
@@ -112,12 +117,12 @@ interface Line {
   indent: string;
 }
 
-function treeRows(tree: TreeNode, now: Date): Row[] {
+function treeRows(tree: TreeNode, now: Date, measured: boolean): Row[] {
   const rows: Row[] = [];
   const pending: Line[] = [{ node: tree, branch: '', indent: '' }];
   for (let line = pending.pop(); line !== undefined; line = pending.pop()) {
     const { node, branch, indent } = line;
-    rows.push(rowOf(node, branch, now));
+    rows.push(rowOf(node, branch, now, measured));
     const last = node.children.length - 1;
     for (let i = last; i >= 0; i--) {
       const child = node.children[i];
@@ -129,14 +134,16 @@ function treeRows(tree: TreeNode, now: Date): Row[] {
   return rows;
 }
 
-function rowOf({ object, health }: TreeNode, branch: string, now: Date): Row {
+function rowOf({ object, health, usage }: TreeNode, branch: string, now: Date, measured: boolean): Row {
   const created = Date.parse(object.metadata.creationTimestamp ?? '');
   const age = Number.isNaN(created) ? '<unknown>' : humanDuration(now.getTime() - created);
   const [mark, paint] = marks[health.status];
   const name = branch + plainText(nameOf(object));
   const message = oneLine(health.message, shortMessage);
   const namespace = plainText(object.metadata.namespace ?? '');
-  return { cells: [namespace, name, readyOf(object), `${mark} ${health.status}`, age, message], paint };
+  const { cpu, memory } = usage ? usageText(usage) : { cpu: '', memory: '' };
+  const used = measured ? [cpu, memory] : [];
+  return { cells: [namespace, name, readyOf(object), `${mark} ${health.status}`, age, ...used, message], paint };
 }
 
 /** '1/2' for what has replicas or containers, the Ready condition for what has one, '-' otherwise. */
@@ -163,14 +170,17 @@ export interface TreeJson {
   /** Why it is not healthy; empty when there is nothing to say. */
   message: string;
   link: TreeNode['link'];
+  /** What its pods use, where that was asked for and is measured: '143m', '12Mi'. */
+  usage?: { cpu: string; memory: string };
   children: TreeJson[];
 }
 
 /** A tree without the objects themselves, which may hold what is nobody's business: `homeport tree -o json`. */
-export function treeJson({ object, health, link, children }: TreeNode): TreeJson {
+export function treeJson({ object, health, link, usage, children }: TreeNode): TreeJson {
   const { kind, apiVersion, metadata } = object;
   const { namespace = null, name } = metadata;
   const { status } = health;
   const message = oneLine(health.message, 1000);
-  return { kind, apiVersion, namespace, name, status, message, link, children: children.map(treeJson) };
+  const used = usage ? { usage: usageText(usage) } : {};
+  return { kind, apiVersion, namespace, name, status, message, link, ...used, children: children.map(treeJson) };
 }

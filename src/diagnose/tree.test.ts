@@ -2,7 +2,7 @@ import pc from 'picocolors';
 import { describe, expect, it } from 'vitest';
 import type { Client, ListOptions } from '../client/index.ts';
 import type { KubeObject, Resource } from '../machinery/index.ts';
-import { clientSource, ownershipTree, renderTree, treeJson } from './index.ts';
+import { clientSource, ownershipTree, renderTree, treeJson, withUsage } from './index.ts';
 import { memorySource } from './memory-source.ts';
 
 const now = new Date('2024-05-01T10:05:00Z');
@@ -43,6 +43,38 @@ const pods = [
   make('Pod', 'web-1-a', set, { status: ready }),
   make('Pod', 'web-1-b', set, { status: { phase: 'Running', containerStatuses: [{ ready: false }] } }),
 ];
+
+describe('withUsage', () => {
+  const metrics = (name: string, ...usages: [cpu: string, memory: string][]): KubeObject => ({
+    apiVersion: 'metrics.k8s.io/v1beta1',
+    kind: 'PodMetrics',
+    metadata: { name, namespace: 'a-team' },
+    containers: usages.map(([cpu, memory], index) => ({ name: `c${index}`, usage: { cpu, memory } })),
+  });
+  const objects = [deployment, set, ...pods];
+
+  it('adds up what pods use at what they belong to', async () => {
+    const source = memorySource([...objects, metrics('web-1-a', ['142600001n', '12588Ki'], ['1m', '500Ki'])]);
+    const tree = await withUsage(await ownershipTree(deployment, source), source);
+    expect(renderTree(tree, { now })).toBe(
+      [
+        'NAMESPACE  NAME                READY  STATUS         AGE  CPU   MEMORY  MESSAGE',
+        'a-team     Deployment/web      1/2    … Progressing  5m   144m  12Mi    1 of 2 replicas are available',
+        'a-team     └─ReplicaSet/web-1  1/2    … Progressing  5m   144m  12Mi    0 of 2 replicas are available',
+        'a-team       ├─Pod/web-1-a     1/1    ✓ Healthy      5m   144m  12Mi',
+        'a-team       └─Pod/web-1-b     0/1    … Progressing  5m                 its containers are not ready yet',
+      ].join('\n'),
+    );
+    expect(treeJson(tree)).toMatchObject({ usage: { cpu: '144m', memory: '12Mi' } });
+  });
+
+  it('adds nothing where nothing is measured', async () => {
+    const source = memorySource(objects);
+    const tree = await ownershipTree(deployment, source);
+    expect(renderTree(await withUsage(tree, source), { now })).toBe(renderTree(tree, { now }));
+    expect(treeJson(tree)).not.toHaveProperty('usage');
+  });
+});
 
 describe('ownershipTree', () => {
   it('draws what belongs to what', async () => {

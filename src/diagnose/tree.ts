@@ -2,7 +2,7 @@ import { compareText, type KubeObject } from '../machinery/index.ts';
 import { type Health, healthOf } from './health.ts';
 import { pointedTo } from './related.ts';
 import { nameOf } from './status.ts';
-import type { ObjectSource } from './types.ts';
+import type { ObjectSource, TreeUsage } from './types.ts';
 
 export interface TreeNode {
   object: KubeObject;
@@ -10,6 +10,8 @@ export interface TreeNode {
   /** How it came under its parent: by owner reference, or because the root points to it by a selector or a name. */
   link: 'root' | 'owner' | 'reference';
   children: TreeNode[];
+  /** What its pods use, where that was asked for and is measured. */
+  usage?: TreeUsage;
 }
 
 /** Owners of owners of owners: a tree that is deeper than this was made to be. */

@@ -27,6 +27,12 @@ export interface ContainerRun {
   previous: boolean;
 }
 
+/** What pods use at the moment: billionths of a CPU, and bytes of memory. */
+export interface TreeUsage {
+  readonly cpu: number;
+  readonly memory: number;
+}
+
 /** Where a diagnosis reads objects from: informers inside the platform, a Client in a command, maps in a test. */
 export interface ObjectSource {
   /** undefined when the object, or its kind, is not there. */
