@@ -14,7 +14,7 @@ import { createPodStreams } from './kubelet/streams.ts';
 import { type NetworkReservation, reserveNetwork } from './linux/network.ts';
 import { startLinuxRuntime } from './linux/runtime.ts';
 import { machineAddress } from './machine-address.ts';
-import { startNodeNetwork } from './node-network.ts';
+import { startNodeNetwork, tellOfNoNetwork } from './node-network.ts';
 import { keepLease, machineCapacity, registerNode } from './node-object.ts';
 import { type Pod, secrets, services } from './pod.ts';
 import { createBackends } from './proxy/backends.ts';
@@ -127,7 +127,7 @@ async function startOn(
           ...{ context, backends, network: foundation.network, nodeName: name, apiServer: options.apiServer },
           addresses: { internal: runtime.hostIp, external: bindAddress },
         });
-  if (network) stops.push(network.stop);
+  stops.push(network?.stop ?? tellOfNoNetwork(context, name));
   // Of images that were built anew, and of those that were removed. Pods that were left running may stand on any.
   await (runtime.survivors() === 0 ? images.removeUnused() : Promise.resolve()).catch((error: Error) =>
     log.warn({ error: error.message }, 'removing layers of images that are gone'),
@@ -144,6 +144,7 @@ async function startOn(
     capacity: machineCapacity(),
     servicesFor: (pod) => servicesFor(pod, informers),
     clusterDns: network?.dnsAddress,
+    admitToNetwork: async (pod, address) => network?.admit(pod, address),
     kubernetes: /\d+\.\d+/.exec(version)?.[0] ?? '1',
   };
   const kubelet = startKubelet(name, informers, deps);

@@ -1,4 +1,5 @@
 import type { PlatformContext } from '../client/index.ts';
+import type { KubeObject } from '../machinery/index.ts';
 import { keepKubeDns, kubeDns, kubeDnsKey } from './dns/kube-dns.ts';
 import { createDnsServer } from './dns/server.ts';
 import { informerSource } from './dns/source.ts';
@@ -7,11 +8,11 @@ import { openFirewall } from './linux/firewall.ts';
 import type { NetworkReservation } from './linux/network.ts';
 import { openOutside } from './linux/outside.ts';
 import { machineAddress } from './machine-address.ts';
-import { enforceNetworkPolicies } from './network-policy/enforce.ts';
+import { enforceNetworkPolicies, tellUnenforced } from './network-policy/enforce.ts';
 import type { PolicyPod } from './network-policy/model.ts';
 import { services } from './pod.ts';
 import type { Backends } from './proxy/backends.ts';
-import type { NodeAddresses } from './proxy/frontends.ts';
+import { isOurBalancer, type NodeAddresses } from './proxy/frontends.ts';
 import { openListener } from './proxy/listener.ts';
 import { createLoadBalancers } from './proxy/load-balancers.ts';
 import { startRelay } from './proxy/relay.ts';
@@ -21,6 +22,8 @@ import { startServiceProxy } from './proxy/service-proxy.ts';
 export interface NodeNetwork {
   /** The address of the cluster's DNS, once it has one. */
   readonly dnsAddress: Promise<string>;
+  /** Resolves when NetworkPolicies hold for a pod that is about to run at this address. */
+  admit(pod: KubeObject, address: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -78,12 +81,33 @@ export async function startNodeNetwork(options: {
   const relay = options.apiServer && (await startRelay(addresses.internal, options.apiServer));
   return {
     dnsAddress: dnsService.address,
+    admit: policies.admit,
     async stop() {
       dnsService.stop();
       policies.stop();
       for (const listener of listeners) listener.close();
       await Promise.all([proxy.stop(), relay?.stop()]);
     },
+  };
+}
+
+const noNetwork = 'pods of the simulated runtime have no network';
+
+/** On a node whose pods only seem to run: says in Events what is not done for want of a network. @returns the way to stop */
+export function tellOfNoNetwork({ informers, recorder }: PlatformContext, nodeName: string): () => void {
+  const recordService = recorder('service-controller');
+  const stops = [
+    tellUnenforced(informers, recorder('network-policy', nodeName), noNetwork),
+    informers.for(services).addHandler({
+      upsert(service, old) {
+        if (!isOurBalancer(service) || (old && isOurBalancer(old))) return;
+        const message = `Error syncing load balancer: failed to ensure load balancer: ${noNetwork}`;
+        recordService.event(service, 'Warning', 'SyncLoadBalancerFailed', message);
+      },
+    }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
   };
 }
 

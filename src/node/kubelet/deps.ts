@@ -21,6 +21,8 @@ export interface KubeletDeps {
   servicesFor(pod: Pod): KubeObject[];
   /** The address of the cluster's DNS, once it has one; undefined where pods have no network. */
   clusterDns: Promise<string> | undefined;
+  /** Before a pod's containers start: resolves when NetworkPolicies hold for it. */
+  admitToNetwork(pod: Pod, address: string): Promise<void>;
   /** The version of Kubernetes that probes and hooks name: '1.34'. */
   kubernetes: string;
 }

@@ -185,6 +185,7 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
       resolvConf: await resolvConf(),
       shareProcesses: pod.spec?.shareProcessNamespace === true,
     });
+    await deps.admitToNetwork(pod, made.ip);
     records.forEach(forgetSandbox);
     return watched(made);
   }

@@ -16,14 +16,13 @@ export interface Cable {
  * Connects the network namespace of a process to this machine alone: whatever it says to anybody goes through the machine's
  * routing, where it can be filtered, and nobody can speak with an address that is not his.
  */
-export async function layCable(end: Cable, pid: number): Promise<void> {
-  await runTool('ip', ['link', 'add', end.cable, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(pid)]);
-  await plugIn(end);
+export function layCable(end: Cable, pid: number): Promise<void> {
+  return plugIn(end, `link add ${end.cable} type veth peer name eth0 netns ${pid}`);
 }
 
-/** Lets the machine find the pod at a cable that is there. */
-export async function plugIn({ cable, ip, gateway }: Cable): Promise<void> {
-  const commands = [`link set ${cable} up`, `route replace ${ip}/32 dev ${cable} src ${gateway}`];
+/** Lets the machine find the pod at a cable that is there, after what has to be done before. */
+async function plugIn({ cable, ip, gateway }: Cable, ...before: string[]): Promise<void> {
+  const commands = [...before, `link set ${cable} up`, `route replace ${ip}/32 dev ${cable} src ${gateway}`];
   await runTool('ip', ['-batch', '-'], `${commands.join('\n')}\n`);
   const settings = join('/proc/sys/net/ipv4/conf', cable);
   await writeFile(join(settings, 'rp_filter'), '1');

@@ -10,6 +10,8 @@ import { chainsOf } from './ruleset.ts';
 export interface NetworkPolicies {
   /** Whether a connection that this process would make for a pod may be made. */
   allows(connection: Connection): boolean;
+  /** Resolves when the policies hold for a pod that is about to run at this address. */
+  admit(pod: KubeObject, address: string): Promise<void>;
   stop(): void;
 }
 
@@ -30,11 +32,19 @@ export function enforceNetworkPolicies(options: {
 }): NetworkPolicies {
   const { informers, firewall } = options;
   const policies = informers.for(networkPolicies);
-  if (firewall.obstacle !== undefined) return tellOnly(options, firewall.obstacle);
+  if (firewall.obstacle !== undefined) {
+    return {
+      allows: () => true,
+      admit: async () => undefined,
+      stop: tellUnenforced(informers, options.recorder, firewall.obstacle),
+    };
+  }
   const podInformer = informers.for(pods);
   const namespaceInformer = informers.for(namespaces, true);
   let model = modelOf([], { pods: [], namespaceLabels: () => ({}) });
   let applied = '';
+  /** Pods whose objects do not tell their addresses yet. */
+  const joining = new Map<string, { pod: KubeObject; address: string }>();
   let timer: NodeJS.Timeout | undefined;
   let working: Promise<void> = Promise.resolve();
 
@@ -42,7 +52,11 @@ export function enforceNetworkPolicies(options: {
     const all = policies.list();
     if (all.length === 0) return modelOf([], { pods: [], namespaceLabels: () => ({}) });
     return modelOf(all, {
-      pods: [...podInformer.list().flatMap(policyPod), ...options.answering()],
+      pods: [
+        ...podInformer.list().flatMap(policyPod),
+        ...[...joining.values()].flatMap(joined),
+        ...options.answering(),
+      ],
       namespaceLabels: (name) => namespaceInformer.get(name)?.metadata.labels ?? {},
     });
   }
@@ -79,14 +93,25 @@ export function enforceNetworkPolicies(options: {
     policies.addHandler({ upsert: changed, remove: changed }),
     podInformer.addHandler({
       upsert(object, old) {
+        if (asPod(object).status?.podIP) joining.delete(object.metadata.uid ?? '');
         if (!old || JSON.stringify(policyPod(object)) !== JSON.stringify(policyPod(old))) ifAny();
       },
-      remove: ifAny,
+      remove(object) {
+        joining.delete(object.metadata.uid ?? '');
+        ifAny();
+      },
     }),
     namespaceInformer.addHandler({ upsert: ifAny, remove: ifAny }),
   ];
   return {
     allows: (connection) => allows(model, connection),
+    async admit(pod, address) {
+      await policies.synced;
+      joining.set(pod.metadata.uid ?? '', { pod, address });
+      if (policies.list().length === 0) return;
+      working = working.then(apply);
+      await working;
+    },
     stop() {
       for (const stop of stops) stop();
       clearTimeout(timer);
@@ -110,15 +135,15 @@ function policyPod(object: KubeObject): PolicyPod[] {
   ];
 }
 
-function tellOnly(
-  { informers, recorder }: { informers: Informers; recorder: EventRecorder },
-  obstacle: string,
-): NetworkPolicies {
-  const stop = informers.for(networkPolicies).addHandler({
+const joined = ({ pod, address }: { pod: KubeObject; address: string }) =>
+  policyPod({ ...pod, status: { ...pod.status, podIP: address } });
+
+/** Records an Event about each policy that says why it is not enforced. @returns the way to stop */
+export function tellUnenforced(informers: Informers, recorder: EventRecorder, obstacle: string): () => void {
+  return informers.for(networkPolicies).addHandler({
     upsert(policy, old) {
       if (old && old.metadata.generation === policy.metadata.generation) return;
       recorder.event(policy, 'Warning', 'NotEnforced', `NetworkPolicies are not enforced by this node: ${obstacle}`);
     },
   });
-  return { allows: () => true, stop };
 }
