@@ -1,13 +1,15 @@
 // Pods that find each other: names, Services of every kind, and what is refused.
 
+import { spawn } from 'node:child_process';
 import { Resolver } from 'node:dns/promises';
+import { once } from 'node:events';
 import { get } from 'node:https';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chooseRuntime } from '../src/node/index.ts';
 import { serverCertificate } from './support/certificates.ts';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
-import { eventually, run } from './support/run.ts';
+import { ended, eventually, run } from './support/run.ts';
 import { root } from './support/tools.ts';
 
 const { name: runtime } = await chooseRuntime('auto');
@@ -71,6 +73,42 @@ socket.on('message', (text) => { console.log(String(text)); process.exit(); });
 socket.send('hi', ${port}, '${host}');
 setTimeout(() => process.exit(1), 2000);
 `;
+
+/** A machine beside this one, which knows no way to pods: a server in a network namespace of its own. */
+async function startOutside(): Promise<{ url: string; gateway: string } & AsyncDisposable> {
+  const script = `require('node:http').createServer((q, r) => r.end('from ' + q.socket.remoteAddress)).listen(80, '0.0.0.0', () => console.log('up'))`;
+  const child = spawn('unshare', ['--net', process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(child.stdout, 'data');
+  const [a, b] = [process.pid >> 8, process.pid].map((number) => number & 255);
+  const [gateway, address, cable] = [
+    `198.18.${a}.${((b ?? 0) & 252) | 1}`,
+    `198.18.${a}.${((b ?? 0) & 252) | 2}`,
+    `out${process.pid}`,
+  ];
+  const commands = [
+    `link add ${cable} type veth peer name eth0 netns ${child.pid}`,
+    `addr add ${gateway}/30 dev ${cable}`,
+    `link set ${cable} up`,
+  ];
+  const inside = [`addr add ${address}/30 dev eth0`, 'link set eth0 up'];
+  const enter = ['nsenter', `--net=/proc/${child.pid}/ns/net`, 'ip', '-batch', '-'];
+  for (const [words, input] of [
+    [['ip', '-batch', '-'], commands],
+    [enter, inside],
+  ] as const) {
+    const [command = '', ...args] = words;
+    const { code, stderr } = await run(command, args, { input: `${input.join('\n')}\n` });
+    expect(code, stderr).toBe(0);
+  }
+  return {
+    url: `http://${address}/`,
+    gateway,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL');
+      await ended(child);
+    },
+  };
+}
 
 const jsonpath = (ns: string, what: string, path: string) => kubectl(`-n ${ns} get ${what} -o jsonpath={${path}}`);
 
@@ -197,17 +235,26 @@ describe.runIf(runtime === 'linux')('in pods', () => {
     expect(await jsonpath(ns, 'ingress secure', '.status.loadBalancer.ingress[0].ip')).toBe('127.0.0.1');
   });
 
+  test('pods reach what is beyond the machine behind its address, or are refused at once', async () => {
+    const canTranslate = (await run('sh', ['-c', 'command -v nft || command -v iptables'])).code === 0;
+    await using outside = await startOutside();
+    const script = `fetch('${outside.url}').then((r) => r.text(), (error) => error.cause.code).then(console.log)`;
+    const answer = await inPod(ns, 'client', 'node', '-e', script);
+    expect(answer).toBe(canTranslate ? `from ${outside.gateway}` : 'ENETUNREACH');
+  });
+
   test('NetworkPolicies hold, by address and by Service, where nftables is there; where not, an Event says so', async () => {
     const enforced = (await run('sh', ['-c', 'command -v nft'])).code === 0;
     await kubectl(['create', 'namespace', 'walled']);
     await apply('walled', pod('friend'), pod('foe'), pod('vault'), service('vault', 'vault'));
     await kubectl('-n walled wait --for=condition=Ready pod --all --timeout=60s');
     const ip = await jsonpath('walled', 'pod vault', '.status.podIP');
-    const ask = (from: string, url: string) =>
-      inPod('walled', from, 'node', '-e', `fetch('${url}').then((r) => r.text(), () => 'refused').then(console.log)`);
-    const both = async (from: string) => [await ask(from, `http://${ip}:8080`), await ask(from, 'http://vault')];
-    const [byAddress, byService] = await both('foe');
-    expect([byAddress, byService]).toEqual([expect.stringMatching(/^vault /), expect.stringMatching(/^vault /)]);
+    const urls = JSON.stringify([`http://${ip}:8080`, 'http://vault']);
+    const script = `const ask = (url) => fetch(url).then((r) => r.text(), () => 'refused');
+      Promise.all(${urls}.map(ask)).then((all) => console.log(JSON.stringify(all)))`;
+    const both = async (from: string): Promise<string[]> =>
+      JSON.parse(await inPod('walled', from, 'node', '-e', script));
+    for (const answer of await both('foe')) expect(answer).toMatch(/^vault /);
     await apply('walled', {
       apiVersion: 'networking.k8s.io/v1',
       kind: 'NetworkPolicy',

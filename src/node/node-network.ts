@@ -84,9 +84,8 @@ export async function startNodeNetwork(options: {
     admit: policies.admit,
     async stop() {
       dnsService.stop();
-      policies.stop();
       for (const listener of listeners) listener.close();
-      await Promise.all([proxy.stop(), relay?.stop()]);
+      await Promise.all([proxy.stop(), policies.stop(), relay?.stop()]);
     },
   };
 }

@@ -20,8 +20,11 @@ export function layCable(end: Cable, pid: number): Promise<void> {
   return plugIn(end, `link add ${end.cable} type veth peer name eth0 netns ${pid}`);
 }
 
-/** Lets the machine find the pod at a cable that is there, after what has to be done before. */
-async function plugIn({ cable, ip, gateway }: Cable, ...before: string[]): Promise<void> {
+/**
+ * Lets the machine find the pod at a cable that is there, after what has to be done before. Also of a pod that outlived
+ * the network of an earlier process: with the node's address its route went.
+ */
+export async function plugIn({ cable, ip, gateway }: Cable, ...before: string[]): Promise<void> {
   const commands = [...before, `link set ${cable} up`, `route replace ${ip}/32 dev ${cable} src ${gateway}`];
   await runTool('ip', ['-batch', '-'], `${commands.join('\n')}\n`);
   const settings = join('/proc/sys/net/ipv4/conf', cable);

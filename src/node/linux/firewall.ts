@@ -21,14 +21,18 @@ export interface Firewall {
 
 type Network = Pick<NetworkReservation, 'bridge' | 'podCidr' | 'gateway' | 'serviceCidr'>;
 
-/** Makes the instance's table, if nftables works here. It goes with the network's reservation. */
+/**
+ * Makes the instance's table, if nftables works here: closed, until rules are applied for the first time. It goes with the
+ * network's reservation.
+ */
 export async function openFirewall(network: Network): Promise<Firewall> {
   const nft = await findTool('nft');
   if (!nft) return noFirewall('the program nft (package nftables) is not on this machine');
   const apply = async (chains: PolicyChains): Promise<void> =>
     void (await runTool(nft, ['-f', '-'], tableOf(network, chains)));
   try {
-    await apply({ egress: [], ingress: [] });
+    // Until policies are known nobody begins anything: pods may run already, left by an earlier process.
+    await apply({ egress: ['drop'], ingress: ['drop'] });
   } catch (error) {
     return noFirewall(`nftables does not work on this machine: ${error instanceof Error ? error.message : error}`);
   }

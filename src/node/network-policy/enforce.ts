@@ -12,7 +12,7 @@ export interface NetworkPolicies {
   allows(connection: Connection): boolean;
   /** Resolves when the policies hold for a pod that is about to run at this address. */
   admit(pod: KubeObject, address: string): Promise<void>;
-  stop(): void;
+  stop(): Promise<void>;
 }
 
 /** Changes that come together make one table: milliseconds from the first of them. */
@@ -33,11 +33,8 @@ export function enforceNetworkPolicies(options: {
   const { informers, firewall } = options;
   const policies = informers.for(networkPolicies);
   if (firewall.obstacle !== undefined) {
-    return {
-      allows: () => true,
-      admit: async () => undefined,
-      stop: tellUnenforced(informers, options.recorder, firewall.obstacle),
-    };
+    const stop = tellUnenforced(informers, options.recorder, firewall.obstacle);
+    return { allows: () => true, admit: async () => undefined, stop: async () => stop() };
   }
   const podInformer = informers.for(pods);
   const namespaceInformer = informers.for(namespaces, true);
@@ -47,6 +44,12 @@ export function enforceNetworkPolicies(options: {
   const joining = new Map<string, { pod: KubeObject; address: string }>();
   let timer: NodeJS.Timeout | undefined;
   let working: Promise<void> = Promise.resolve();
+  let stopped = false;
+  let isKnown = false;
+  const known = Promise.all([policies.synced, podInformer.synced, namespaceInformer.synced]).then(() => {
+    isKnown = true;
+    return applyNow();
+  });
 
   function current(): PolicyModel {
     const all = policies.list();
@@ -61,8 +64,15 @@ export function enforceNetworkPolicies(options: {
     });
   }
 
-  async function apply(): Promise<void> {
+  function applyNow(): Promise<void> {
+    clearTimeout(timer);
     timer = undefined;
+    working = working.then(apply);
+    return working;
+  }
+
+  async function apply(): Promise<void> {
+    if (stopped) return;
     model = current();
     const chains = chainsOf(model);
     const text = JSON.stringify(chains);
@@ -80,9 +90,7 @@ export function enforceNetworkPolicies(options: {
   }
 
   function later(milliseconds: number): void {
-    timer ??= setTimeout(() => {
-      working = working.then(apply);
-    }, milliseconds).unref();
+    if (isKnown) timer ??= setTimeout(applyNow, milliseconds).unref();
   }
 
   const changed = () => later(patience);
@@ -106,15 +114,15 @@ export function enforceNetworkPolicies(options: {
   return {
     allows: (connection) => allows(model, connection),
     async admit(pod, address) {
-      await policies.synced;
+      await known;
       joining.set(pod.metadata.uid ?? '', { pod, address });
-      if (policies.list().length === 0) return;
-      working = working.then(apply);
-      await working;
+      if (policies.list().length > 0) await applyNow();
     },
-    stop() {
+    async stop() {
+      stopped = true;
       for (const stop of stops) stop();
       clearTimeout(timer);
+      await working;
     },
   };
 }
