@@ -5,7 +5,7 @@ import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { get } from 'node:https';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { chooseRuntime } from '../src/node/index.ts';
 import { serverCertificate } from './support/certificates.ts';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
@@ -75,7 +75,7 @@ setTimeout(() => process.exit(1), 2000);
 `;
 
 /** A machine beside this one, which knows no way to pods: a server in a network namespace of its own. */
-async function startOutside(): Promise<{ url: string; gateway: string } & AsyncDisposable> {
+async function startOutside(): Promise<{ url: string; gateway: string; stop(): Promise<void> }> {
   const script = `require('node:http').createServer((q, r) => r.end('from ' + q.socket.remoteAddress)).listen(80, '0.0.0.0', () => console.log('up'))`;
   const child = spawn('unshare', ['--net', process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
@@ -103,7 +103,7 @@ async function startOutside(): Promise<{ url: string; gateway: string } & AsyncD
   return {
     url: `http://${address}/`,
     gateway,
-    async [Symbol.asyncDispose]() {
+    async stop() {
       child.kill('SIGKILL');
       await ended(child);
     },
@@ -237,7 +237,8 @@ describe.runIf(runtime === 'linux')('in pods', () => {
 
   test('pods reach what is beyond the machine behind its address, or are refused at once', async () => {
     const canTranslate = (await run('sh', ['-c', 'command -v nft || command -v iptables'])).code === 0;
-    await using outside = await startOutside();
+    const outside = await startOutside();
+    onTestFinished(outside.stop);
     const script = `fetch('${outside.url}').then((r) => r.text(), (error) => error.cause.code).then(console.log)`;
     const answer = await inPod(ns, 'client', 'node', '-e', script);
     expect(answer).toBe(canTranslate ? `from ${outside.gateway}` : 'ENETUNREACH');
