@@ -7,6 +7,8 @@ export interface Configuration {
   dataDir: string;
   securePort?: number;
   appsPort?: number;
+  registryPort?: number;
+  insecureRegistry?: string[];
   bindAddress: string;
   runtime: string;
   simulateNodes?: number;
@@ -69,6 +71,18 @@ export const options: readonly Option[] = [
     flag: '--apps-port <port>',
     description: 'port on which applications answer by host name (HTTP); when left out: 8080, or a free one',
     port: true,
+  },
+  {
+    field: 'registryPort',
+    flag: '--registry-port <port>',
+    description: 'port of the image registry, on this machine only; when left out: 5000, or a free one',
+    port: true,
+  },
+  {
+    field: 'insecureRegistry',
+    flag: '--insecure-registry <host...>',
+    description: 'registries to pull from without TLS, as HOST or HOST:PORT; those on this machine are anyway',
+    list: true,
   },
   { field: 'bindAddress', flag: '--bind-address <ip>', description: 'address to listen on', fallback: '127.0.0.1' },
   {

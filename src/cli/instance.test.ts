@@ -18,6 +18,7 @@ const status = (pid: number) => ({
   ready: true,
   api: 'https://127.0.0.1:1',
   kubeconfig: 'k',
+  registry: 'registry.localhost:5000',
   apps: 'http://127.0.0.1:2',
   dataDir,
   capabilities: [],

@@ -10,6 +10,8 @@ export interface InstanceStatus {
   api: string | null;
   kubeconfig: string | null;
   apps: string | null;
+  /** What stands before the names of images that are pushed here: 'registry.localhost:5000'. */
+  registry: string | null;
   dataDir: string;
   capabilities: string[];
 }
@@ -41,7 +43,17 @@ export function writeStatus(status: InstanceStatus): void {
 
 /** What the process that holds the data directory published; `ready` false and `pid` null when none is alive. */
 export function readStatus(dataDir: string, version: string): InstanceStatus {
-  const none = { version, pid: null, ready: false, api: null, kubeconfig: null, apps: null, dataDir, capabilities: [] };
+  const none = {
+    version,
+    pid: null,
+    ready: false,
+    api: null,
+    kubeconfig: null,
+    apps: null,
+    registry: null,
+    dataDir,
+    capabilities: [],
+  };
   const holder = dataDirHolder(dataDir);
   if (holder === undefined) return none;
   const status = readJson<InstanceStatus>(statusFile(dataDir));

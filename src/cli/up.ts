@@ -13,7 +13,7 @@ import {
   startNode,
   startSimulatedNodes,
 } from '../node/index.ts';
-import { createPuller, openImageStore } from '../registry/index.ts';
+import { createPuller, openImageStore, type RegistryServer, startRegistry } from '../registry/index.ts';
 import { createDrivers, createFolderDriver, type DriverSet, watchDrivers } from '../volumes/index.ts';
 import { installSnapshots, installStandardClass, unhandledKinds, workloadControllers } from '../workloads/index.ts';
 import type { Configuration } from './configuration.ts';
@@ -22,12 +22,13 @@ import type { Configuration } from './configuration.ts';
 const capabilities: readonly Capability[] = [compose];
 
 /** The ports that are taken when they are free and no other is asked for. */
-const usualPorts = { api: 6443, apps: 8080 };
+const usualPorts = { api: 6443, apps: 8080, registry: 5000 };
 
 /** A running platform, and where its parts are reached. */
 export interface Platform {
   readonly api: ApiServer;
   readonly node: NodeAgent;
+  readonly registry: RegistryServer;
   readonly kubeconfig: string;
   readonly capabilities: string[];
   /** Stops everything, pods included, in the reverse order of the start. */
@@ -55,7 +56,10 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
     const context = createPlatformContext(createClient(api.transport()), log);
     running.defer(() => context.stop());
     const store = await openImageStore(join(dataDir, 'images'));
-    const { pull } = createPuller(store);
+    const registry = await startRegistry(store, configuration.registryPort ?? usualPorts.registry);
+    running.defer(() => registry.stop());
+    insist('--registry-port', configuration.registryPort, registry.port);
+    const { pull } = createPuller(store, new Set(configuration.insecureRegistry));
     const images = { ...store, pull };
     const ingressPort = configuration.appsPort ?? usualPorts.apps;
     const apiServer = { host: bindAddress, port: api.port };
@@ -92,7 +96,7 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
     running.defer(async () => void (await Promise.all(controllers.map((controller) => controller.stop()))));
 
     const names = capabilities.map(({ name }) => name);
-    return { api, node, kubeconfig, capabilities: names, stop: () => running.disposeAsync() };
+    return { api, node, registry, kubeconfig, capabilities: names, stop: () => running.disposeAsync() };
   } catch (error) {
     await running.disposeAsync();
     throw error;
@@ -114,7 +118,16 @@ function startEmbeddedApi(
   log: Logger,
 ): Promise<ApiServer> {
   // What is left are the API server's own options, by the same names.
-  const { appsPort: _, runtime: __, logLevel: ___, simulateNodes: ____, securePort, ...own } = configuration;
+  const {
+    appsPort: _appsPort,
+    registryPort: _registryPort,
+    insecureRegistry: _insecureRegistry,
+    runtime: _runtime,
+    logLevel: _logLevel,
+    simulateNodes: _simulateNodes,
+    securePort,
+    ...own
+  } = configuration;
   return startApiServer({
     ...own,
     port: securePort ?? usualPorts.api,

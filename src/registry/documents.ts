@@ -26,17 +26,18 @@ export function readManifest(bytes: Buffer, mediaType: string): Manifest {
       'the manifest is of docker schema 1, which is no longer supported: build or push the image again with a newer tool',
     );
   if (document['schemaVersion'] !== 2) throw new Error('the manifest has no schemaVersion 2');
+  const subject = document['subject'] === undefined ? {} : { subject: readDescriptor(document['subject'], 'subject') };
   if (indexTypes.has(type) || (!('layers' in document) && 'manifests' in document)) {
     const manifests = listOf(document['manifests'], 'manifests').map((each, at) =>
       readDescriptor(each, `manifests[${at}]`),
     );
-    return { kind: 'index', index: { ...document, schemaVersion: 2, mediaType: type, manifests } };
+    return { kind: 'index', index: { ...document, ...subject, schemaVersion: 2, mediaType: type, manifests } };
   }
   if (type !== media.manifest && type !== media.dockerManifest)
     throw new Error(`the manifest is of type ${JSON.stringify(type)}, which is not an image's`);
   const layers = listOf(document['layers'], 'layers').map((each, at) => readDescriptor(each, `layers[${at}]`));
   const config = readDescriptor(document['config'], 'config');
-  return { kind: 'image', manifest: { ...document, schemaVersion: 2, mediaType: type, config, layers } };
+  return { kind: 'image', manifest: { ...document, ...subject, schemaVersion: 2, mediaType: type, config, layers } };
 }
 
 /** 'application/json; charset=utf-8' → 'application/json' */

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { blobPath, readBlob, writeAtomically } from './blobs.ts';
 import { type Manifest, readConfiguration, readManifest } from './documents.ts';
@@ -115,17 +115,4 @@ export async function missingBlobs(dir: string, entry: Descriptor): Promise<stri
     if (there?.size !== size) missing.push(digest);
   }
   return missing;
-}
-
-/** How old a half-written file must be, in milliseconds, to be taken for one whose writer has died. */
-const abandoned = 24 * 3600 * 1000;
-
-/** Removes what interrupted pulls and builds left. */
-export async function removeLeftovers(dir: string): Promise<void> {
-  const blobs = join(dir, 'blobs');
-  for (const name of await readdir(blobs)) {
-    if (!name.startsWith('.')) continue;
-    const found = await stat(join(blobs, name)).catch(() => undefined);
-    if (found && Date.now() - found.mtimeMs > abandoned) await rm(join(blobs, name), { recursive: true, force: true });
-  }
 }

@@ -37,12 +37,18 @@ export interface Descriptor {
   size: number;
   annotations?: Record<string, string>;
   platform?: Platform;
+  artifactType?: string;
+  /** Where else it may be had. */
+  urls?: string[];
 }
 
 export interface ImageIndex {
   schemaVersion: 2;
   mediaType: string;
   manifests: Descriptor[];
+  annotations?: Record<string, string>;
+  artifactType?: string;
+  subject?: Descriptor;
 }
 
 export interface ImageManifest {
@@ -51,6 +57,9 @@ export interface ImageManifest {
   config: Descriptor;
   layers: Descriptor[];
   annotations?: Record<string, string>;
+  artifactType?: string;
+  /** The manifest that this one is about: a signature's image. */
+  subject?: Descriptor;
 }
 
 export interface ImageConfiguration {

@@ -1,4 +1,4 @@
-import { familiarReference, formatReference, parseReference, repositoryOf } from './reference.ts';
+import { familiarReference, formatReference, parseReference, registryDomain, repositoryOf } from './reference.ts';
 import { type Credential, createKeyring } from './remote/credential.ts';
 import type { Insecure } from './remote/endpoint.ts';
 import { type BlobProgress, fetchImage } from './remote/fetch-image.ts';
@@ -40,6 +40,7 @@ export function createPuller(store: ImageStore, insecure: Insecure = new Set()):
       const present = await store.resolve(name);
       if (present && !present.pulled) return present;
       const full = formatReference(reference);
+      if (reference.domain === registryDomain) throw new Error(notFound(full) + (await hint(store, name)));
       const credentials = createKeyring(configurations).lookup(repositoryOf(reference));
       let failure: unknown;
       for (const credential of credentials.length > 0 ? credentials : [undefined]) {
@@ -56,6 +57,10 @@ export function createPuller(store: ImageStore, insecure: Insecure = new Set()):
     },
   };
 }
+
+/** Of the embedded registry, whose store this is. */
+const notFound = (name: string) =>
+  `failed to pull and unpack image ${JSON.stringify(name)}: failed to resolve reference ${JSON.stringify(name)}: ${name}: not found`;
 
 /** For the name of something that is built here, what there is of it is the better answer. */
 async function hint(store: ImageStore, name: string): Promise<string> {

@@ -10,6 +10,9 @@ export interface ImageReference {
   digest: string | undefined;
 }
 
+/** The registry that Homeport itself serves, on whatever port. */
+export const registryDomain = 'registry.localhost';
+
 const pathComponent = /^[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*$/;
 const domainForm =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::\d{1,5})?$/;
@@ -32,13 +35,20 @@ export function parseReference(text: string): ImageReference {
   const colon = named.lastIndexOf(':');
   const hasTag = colon > named.lastIndexOf('/');
   const tag = hasTag ? named.slice(colon + 1) : undefined;
-  if (tag !== undefined && !tagForm.test(tag)) throw wrong();
+  if (tag !== undefined && !isTag(tag)) throw wrong();
   const { domain, path } = splitDomain(hasTag ? named.slice(0, colon) : named);
   if (!domainForm.test(domain)) throw wrong();
   if (path !== path.toLowerCase()) throw wrong('repository name must be lowercase');
-  if (!path.split('/').every((component) => pathComponent.test(component))) throw wrong();
-  return { domain, path, tag: tag ?? (digest === undefined ? 'latest' : undefined), digest };
+  if (!isRepositoryPath(path)) throw wrong();
+  return { domain: canonical(domain), path, tag: tag ?? (digest === undefined ? 'latest' : undefined), digest };
 }
+
+export const isTag = (text: string) => tagForm.test(text);
+
+export const isRepositoryPath = (text: string) => text.split('/').every((component) => pathComponent.test(component));
+
+/** The embedded registry's port may be another one at each start: its images are known without. */
+const canonical = (domain: string) => (/^registry\.localhost(?::\d+)?$/.test(domain) ? registryDomain : domain);
 
 function splitDomain(name: string): { domain: string; path: string } {
   const slash = name.indexOf('/');

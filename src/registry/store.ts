@@ -2,10 +2,11 @@ import { watch } from 'node:fs';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { blobPath, putDocument, writeAtomically } from './blobs.ts';
-import { isOf, isTagged, missingBlobs, nameOf, readImage, readIndex, removeLeftovers, replaceNames } from './layout.ts';
+import { blobsOf, isOf, isTagged, missingBlobs, nameOf, readImage, readIndex, replaceNames } from './layout.ts';
 import { withLock } from './lock.ts';
 import { annotation, type Descriptor, type ImageConfiguration, type ImageManifest, media } from './oci.ts';
 import { formatReference, type ImageReference, parseReference, repositoryOf } from './reference.ts';
+import { sweep } from './sweep.ts';
 import { createUnpacker, removeUnusedLayers } from './unpack.ts';
 
 /** An image of the local store. */
@@ -40,6 +41,8 @@ export interface ImageStore {
   list(): Promise<StoredImage[]>;
   /** The image of a reference in any form that docker takes, or undefined. Throws for a malformed reference. */
   resolve(reference: string): Promise<StoredImage | undefined>;
+  /** What a reference stands for in the index: an image, or whatever else was pushed. Throws for a malformed reference. */
+  find(reference: string): Promise<Descriptor | undefined>;
   /** Tags present for the repository of this reference, sorted. */
   tagsOf(reference: string): Promise<string[]>;
   /** Those of them that were built or pushed here, and not pulled. */
@@ -55,8 +58,18 @@ export interface ImageStore {
    * @returns undefined when some of them went meanwhile: they have to be fetched again
    */
   adopt(reference: string, manifest: Descriptor): Promise<StoredImage | undefined>;
+  /** What the index names: images, indexes of several platforms, and whatever else was pushed. */
+  entries(): Promise<readonly Descriptor[]>;
+  /** Lets a name stand for a manifest that is here. False when one of the blobs that it needs is missing. */
+  assign(name: string, manifest: Descriptor, needed: readonly string[]): Promise<boolean>;
+  /** Forgets names of the index, and what no other needs. False when none of them was there. */
+  unassign(names: readonly string[]): Promise<boolean>;
+  /** Whether something that has a name needs a blob. */
+  isNeeded(digest: string): Promise<boolean>;
   /** Forgets a name, and what no other name needs. False when it was not there. */
   remove(reference: string): Promise<boolean>;
+  /** Removes blobs that no image needs and that have lain here for an hour, and what interrupted writers left. @returns bytes */
+  sweep(): Promise<number>;
   /** Calls back after images came or went, through any process. Returns the way to stop it. */
   onChange(listener: () => void): () => void;
 }
@@ -112,11 +125,14 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
 
   return {
     dir,
+    find,
     tagsOf: (reference) => tags(reference, () => true),
     builtTags: (reference) => tags(reference, (entry) => !isPulled(entry)),
     async list() {
       const entries = (await named()).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-      return Promise.all(entries.map(describe));
+      // Signatures, charts and images of other platforms may have been pushed here: they are no images to run.
+      const all = await Promise.allSettled(entries.map(describe));
+      return all.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
     },
     async resolve(reference) {
       const entry = await find(reference);
@@ -154,6 +170,19 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
       });
       return kept ? describe(entry) : undefined;
     },
+    entries: named,
+    assign: (name, { mediaType, digest, size }, needed) =>
+      locked(async () => {
+        for (const each of [digest, ...needed]) if (!(await exists(blobPath(dir, each)))) return false;
+        const entry = { mediaType, digest, size, annotations: { [annotation.name]: name } };
+        await replaceNames(dir, [name], [entry]);
+        return true;
+      }),
+    unassign: (names) => locked(() => replaceNames(dir, names, [])),
+    async isNeeded(digest) {
+      for (const entry of await named()) if ((await blobsOf(dir, entry)).includes(digest)) return true;
+      return false;
+    },
     async remove(reference) {
       const entry = await find(reference);
       return entry ? locked(() => replaceNames(dir, [nameOf(entry)], [])) : false;
@@ -161,8 +190,9 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
     removeUnused: () =>
       locked(async () => {
         await removeUnusedLayers(dir);
-        await removeLeftovers(dir);
+        await sweep(dir);
       }),
+    sweep: () => locked(() => sweep(dir)),
     onChange(listener) {
       const watcher = watch(dir, { persistent: false }, (_event, name) => {
         if (name === 'index.json') listener();

@@ -15,7 +15,7 @@ const memory = ['--max-semi-space-size=4', '--heap-growing-percent=100', '--expo
 export interface TestHomeport {
   dataDir: string;
   process: ChildProcess;
-  status: { pid: number; api: string; kubeconfig: string; apps: string; capabilities: string[] };
+  status: { pid: number; api: string; kubeconfig: string; apps: string; registry: string; capabilities: string[] };
   /** What it printed on start. */
   banner: string;
   /** Runs kubectl and returns what it printed on stdout; rejects with its stderr when it fails. */
@@ -41,7 +41,20 @@ export function homeport(args: readonly string[], options?: RunOptions): Promise
 /** Starts Homeport on free ports. Without a data directory it gets a temporary one, removed by `stop`. */
 export async function startHomeport(flags: readonly string[] = [], givenDir?: string): Promise<TestHomeport> {
   const dataDir = givenDir ?? mkdtempSync(join(tmpdir(), 'homeport-test-'));
-  const args = [...memory, main, 'up', '--data', dataDir, '--secure-port', '0', '--apps-port', '0', ...flags];
+  const args = [
+    ...memory,
+    main,
+    'up',
+    '--data',
+    dataDir,
+    '--secure-port',
+    '0',
+    '--apps-port',
+    '0',
+    '--registry-port',
+    '0',
+    ...flags,
+  ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   let printed = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,8 +1,12 @@
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { buildImage, openImageStore } from '../../registry/index.ts';
+import { buildImage } from '../../registry/index.ts';
 import { outputOption, withExamples } from '../help.ts';
 import { printRows } from '../table.ts';
+import { bytesText } from '../transfers.ts';
+import { pruneCommand, removeCommand } from './image-remove.ts';
+import { storeOf } from './image-store.ts';
+import { pullCommand, pushCommand } from './image-transfer.ts';
 
 interface BuildFlags {
   data: string;
@@ -14,16 +18,16 @@ interface BuildFlags {
 
 /** `homeport image`: the local store of images that pods start from. */
 export function imageCommand(): Command {
-  const command = new Command('image').description('build and list the images that pods start from');
-  command.addCommand(buildCommand());
-  command.addCommand(listCommand());
+  const command = new Command('image').description('build, pull, push and list the images that pods start from');
+  for (const sub of [buildCommand, pullCommand, pushCommand, listCommand, removeCommand, pruneCommand])
+    command.addCommand(sub());
   return withExamples(command, [
     ['homeport image build examples/silly-demo -t silly-demo:1.4.305', 'pack a folder'],
+    ['homeport image pull nginx:1.27', 'from a registry'],
+    ['homeport image push silly-demo:1.4.305 ghcr.io/acme/silly-demo:1.4.305', 'to a registry'],
     ['homeport image list', 'what is there'],
   ]);
 }
-
-const storeOf = (data: string) => openImageStore(join(resolve(data), 'images'));
 
 function buildCommand(): Command {
   const command = new Command('build')
@@ -41,7 +45,7 @@ function buildCommand(): Command {
       const env = Object.fromEntries((flags.env ?? []).map(parseVariable));
       const image = await buildImage({ store, folder: resolve(folder), tags, entrypoint, env, workdir });
       const took = ((performance.now() - start) / 1000).toFixed(2);
-      console.log(`${tags.join(', ')}: ${image.digest} (${kilobytes(image.size)}, ${took} s)`);
+      console.log(`${tags.join(', ')}: ${image.digest} (${bytesText(image.size)}, ${took} s)`);
     });
   return withExamples(command, [
     ['homeport image build examples/silly-demo -t silly-demo:1.4.305', 'the entry point comes from package.json'],
@@ -67,10 +71,8 @@ function listCommand(): Command {
       else
         printRows(
           ['IMAGE', 'DIGEST', 'SIZE', 'CREATED'],
-          images.map((image) => [image.reference, image.digest.slice(0, 19), kilobytes(image.size), image.created]),
+          images.map((image) => [image.reference, image.digest.slice(0, 19), bytesText(image.size), image.created]),
         );
     });
   return withExamples(command, [['homeport image list -o json', 'for scripts']]);
 }
-
-const kilobytes = (bytes: number): string => `${Math.max(1, Math.round(bytes / 1024))} KiB`;

@@ -18,7 +18,7 @@ export function statusCommand(): Command {
     });
   return withExamples(command, [
     ['homeport status', 'for people'],
-    ['homeport status -o json', '{version, pid, ready, api, kubeconfig, apps, dataDir, capabilities}'],
+    ['homeport status -o json', '{version, pid, ready, api, kubeconfig, apps, registry, dataDir, capabilities}'],
   ]);
 }
 
@@ -30,6 +30,7 @@ function renderStatus(status: InstanceStatus): string {
     ['API', status.api],
     ['Kubeconfig', `export KUBECONFIG=${status.kubeconfig}`],
     ['Apps', status.apps],
+    ['Registry', status.registry],
     ['Data', status.dataDir],
     ['Capabilities', status.capabilities.join(', ')],
   ];

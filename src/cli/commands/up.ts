@@ -34,7 +34,10 @@ export function upCommand(): Command {
   });
   return withExamples(command, [
     ['homeport up', 'data in .homeport, the usual ports or free ones'],
-    ['homeport up --data /tmp/ci --secure-port 0 --apps-port 0', 'for CI: nothing shared, any free ports'],
+    [
+      'homeport up --data /tmp/ci --secure-port 0 --apps-port 0 --registry-port 0',
+      'for CI: nothing shared, any free ports',
+    ],
     ['homeport up --runtime simulated', 'pods that only pretend to run'],
     ['homeport up --simulate-nodes 1000', 'a thousand nodes besides, in three zones: to see what scale does'],
   ]);
@@ -98,18 +101,20 @@ function createLog({ dataDir, logLevel }: Configuration): { log: Logger; close()
   };
 }
 
-function publish({ dataDir }: Configuration, { api, node, kubeconfig, capabilities }: Platform): void {
+function publish({ dataDir }: Configuration, { api, node, registry, kubeconfig, capabilities }: Platform): void {
   const [version, pid] = [packageVersion(), process.pid];
-  writeStatus({ version, pid, ready: true, api: api.url, kubeconfig, apps: node.appsUrl, dataDir, capabilities });
+  const where = { api: api.url, kubeconfig, apps: node.appsUrl, registry: registry.domain, dataDir };
+  writeStatus({ version, pid, ready: true, ...where, capabilities });
 }
 
-function banner({ dataDir }: Configuration, { api, node, kubeconfig }: Platform): string {
+function banner({ dataDir }: Configuration, { api, node, registry, kubeconfig }: Platform): string {
   const appsPort = new URL(node.appsUrl).port;
   const seconds = (performance.now() / 1000).toFixed(2);
   const rows = [
     ['API', api.url],
     ['Kubeconfig', colours.cyan(`export KUBECONFIG=${kubeconfig}`)],
     ['Apps', `http://NAME.localhost:${appsPort}`],
+    ['Registry', registry.domain],
     ['Pods', `${node.runtime} (${node.runtimeReason})`],
     ['Data', `${dataDir} ${colours.dim('(log: homeport.log)')}`],
   ];
