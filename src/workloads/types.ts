@@ -106,6 +106,7 @@ export type ContainerStatus = {
 
 export type PodStatus = {
   phase?: string;
+  reason?: string;
   startTime?: string;
   nominatedNodeName?: string;
   podIP?: string;

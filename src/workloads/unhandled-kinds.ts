@@ -8,4 +8,4 @@ export interface UnhandledKind {
  * The kinds of workloads that no controller here acts on yet: their objects are stored, and that is all. Whoever adds
  * the controller of one takes its line away.
  */
-export const unhandledKinds: readonly UnhandledKind[] = [{ group: 'policy', kind: 'PodDisruptionBudget' }];
+export const unhandledKinds: readonly UnhandledKind[] = [];

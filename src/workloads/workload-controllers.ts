@@ -8,6 +8,7 @@ import {
 import type { VolumeDrivers } from '../volumes/index.ts';
 import { clusterRoleAggregation } from './cluster-role-aggregation.ts';
 import { deploymentController } from './deployment/controller.ts';
+import { staleDisruptionController } from './disruption/stale.ts';
 import { apiServerEndpointsController } from './endpoints/api-server.ts';
 import { endpointsController } from './endpoints/controller.ts';
 import { endpointsMirroringController } from './endpoints/mirroring-controller.ts';
@@ -15,6 +16,7 @@ import { withFieldManager } from './field-manager.ts';
 import { garbageCollector } from './gc/controller.ts';
 import { isTracked } from './job/pods.ts';
 import { namespaceController } from './namespace/controller.ts';
+import { endedPodCollector, podGarbageCollector } from './pod-gc.ts';
 import { replicaSetController } from './replicaset/controller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import {
@@ -23,6 +25,7 @@ import {
   daemonSets,
   horizontalPodAutoscalers,
   jobs,
+  podDisruptionBudgets,
   pods,
   replicationControllers,
   statefulSets,
@@ -60,6 +63,9 @@ export function workloadControllers(platform: PlatformContext, options: Workload
     endpointsMirroringController(context),
     garbageCollector(context),
     namespaceController(context),
+    podGarbageCollector(context),
+    endedPodCollector(context),
+    staleDisruptionController(context),
     serviceAccountController(context),
     clusterRoleAggregation(context),
     resourceQuotaController(context),
@@ -94,6 +100,9 @@ function controllersOnDemand(context: PlatformContext, signer: CertificateSigner
     ),
     on('ttl-after-finished-controller', { resource: jobs }, async () =>
       (await import('./job/ttl-after-finished.ts')).ttlAfterFinishedController(context),
+    ),
+    on('disruption-controller', { resource: podDisruptionBudgets }, async () =>
+      (await import('./disruption/controller.ts')).disruptionController(context),
     ),
     on('cronjob-controller', { resource: cronJobs }, async () =>
       (await import('./cronjob/controller.ts')).cronJobController(context),
