@@ -68,8 +68,6 @@ export interface ApiServerOptions extends AuditOptions, AuthenticationFlags {
   admissionControlConfigFile?: string;
   /** How many bytes of the database may be in use, as etcd's option of that name. Default 2 GiB. */
   quotaBackendBytes?: number;
-  /** Kinds that nothing acts on here: whoever creates an object of one is warned. */
-  unhandledKinds?: readonly { readonly group: string; readonly kind: string }[];
   log?: ServerLog;
 }
 

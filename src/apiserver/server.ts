@@ -88,7 +88,7 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     anonymous: anonymous ?? (() => allowsAnonymous(options)),
   });
   const access = createAccess(authenticator, authorizer);
-  const registry = createRegistry(options.unhandledKinds);
+  const registry = createRegistry();
   const dynamic = createDynamicAdmission(store, registry, authorizer, log);
   const computed = new Map<string, Computed>([['componentstatuses', componentStatuses(store)]]);
   const core: Core = {

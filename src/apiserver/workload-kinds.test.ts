@@ -5,7 +5,7 @@ import { type Answer, startTestServer, type TestServer } from './https.testing.t
 let server: TestServer;
 
 beforeAll(async () => {
-  server = await startTestServer({ unhandledKinds: [{ group: 'batch', kind: 'Job' }] });
+  server = await startTestServer();
   const serviceAccounts = '/api/v1/namespaces/default/serviceaccounts';
   const body = { metadata: { name: 'default' }, automountServiceAccountToken: false };
   await server.send('POST', serviceAccounts, { body });
@@ -148,22 +148,6 @@ test('an autoscaler is one object in two versions', async () => {
     { type: 'Pods', pods: { metric: { name: 'rps' }, target: { type: 'AverageValue', averageValue: '5' } } },
     { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 60 } } },
   ]);
-});
-
-test('whoever makes what nothing acts on is told so', async () => {
-  const body = {
-    metadata: { name: 'once' },
-    spec: { template: { spec: { ...template.spec, restartPolicy: 'Never' } } },
-  };
-  const made = await server.send('POST', '/apis/batch/v1/namespaces/default/jobs', { body });
-  expect(made).toMatchObject({
-    code: 201,
-    warnings: ['nothing acts on a Job here yet: the object is stored, and that is all'],
-  });
-  const sets = await server.send('POST', '/apis/apps/v1/namespaces/default/daemonsets', {
-    body: { metadata: { name: 'd' }, spec: { selector: { matchLabels: { app: 'x' } }, template } },
-  });
-  expect(sets).toMatchObject({ code: 201, warnings: [] });
 });
 
 test('a budget has to be updated at the version that was read, a replication controller scales by its labels', async () => {

@@ -15,7 +15,7 @@ import {
 } from '../node/index.ts';
 import { createPuller, openImageStore, type RegistryServer, startRegistry } from '../registry/index.ts';
 import { createDrivers, createFolderDriver, type DriverSet, watchDrivers } from '../volumes/index.ts';
-import { installSnapshots, installStandardClass, unhandledKinds, workloadControllers } from '../workloads/index.ts';
+import { installSnapshots, installStandardClass, workloadControllers } from '../workloads/index.ts';
 import type { Configuration } from './configuration.ts';
 
 /** The capabilities that run. Adding one is adding its folder and its line here. */
@@ -132,7 +132,6 @@ function startEmbeddedApi(
     ...own,
     port: securePort ?? usualPorts.api,
     serviceClusterIpRange: own.serviceClusterIpRange ?? freeServiceRange,
-    unhandledKinds,
     log: log.child({ room: 'apiserver' }),
   });
 }

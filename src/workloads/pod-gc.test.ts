@@ -1,14 +1,14 @@
 // With less patience and fewer pods than it has in earnest.
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { type ControlPlane, startControlPlane } from '../envtest/index.ts';
+import { startBareCluster } from '../../test/support/cluster.ts';
 import type { Fields, KubeObject } from '../machinery/index.ts';
 import { endedPodCollector, podGarbageCollector } from './pod-gc.ts';
 import { nodes, pods } from './resources.ts';
 
-let plane: ControlPlane;
+let plane: Awaited<ReturnType<typeof startBareCluster>>;
 let namespace = '';
 beforeAll(async () => {
-  plane = await startControlPlane();
+  plane = await startBareCluster();
   namespace = await plane.namespace('pod-gc');
   await plane.apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'default', namespace } });
 });

@@ -30,3 +30,8 @@ export async function startCluster(): Promise<TestCluster> {
   plane.run((context) => seemingKubelet(context, (pod) => !cluster.unready(pod)));
   return cluster;
 }
+
+/** A control plane in memory where nothing happens but what a test starts. */
+export function startBareCluster(): Promise<ControlPlane> {
+  return startControlPlane();
+}

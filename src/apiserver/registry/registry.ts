@@ -6,10 +6,9 @@ import {
   type ResourceInfo,
   type Schema,
 } from '../../machinery/index.ts';
-import type { GroupResource, KindStrategy, ServedResource, TablePrinter } from '../contracts.ts';
+import type { GroupResource, ServedResource, TablePrinter } from '../contracts.ts';
 import { crdStrategy } from '../crd/index.ts';
 import { strategyFor } from '../kinds/index.ts';
-import type { ApiServerOptions } from '../options.ts';
 import { printerFor } from '../printers/index.ts';
 import { builtinRegistration, type Registration } from './registration.ts';
 
@@ -27,8 +26,7 @@ export interface Registry {
 
 const id = (group: string, version: string, resource: string): string => `${group}/${version}/${resource}`;
 
-/** @param unhandled kinds whose new objects are answered with a warning that nothing acts on them. */
-export function createRegistry(unhandled: ApiServerOptions['unhandledKinds'] = []): Registry {
+export function createRegistry(): Registry {
   const registrations = new Map<string, Registration>();
   /** The ids of each resource's versions. */
   const versionsOf = new Map<string, string[]>();
@@ -42,10 +40,7 @@ export function createRegistry(unhandled: ApiServerOptions['unhandledKinds'] = [
       own,
     ]);
   };
-  for (const resource of builtinResources) {
-    const isHandled = !unhandled.some(({ group, kind }) => group === resource.group && kind === resource.kind);
-    add(builtinRegistration(builtin(resource, isHandled)));
-  }
+  for (const resource of builtinResources) add(builtinRegistration(builtin(resource)));
   return {
     find: (group, version, resource) => registrations.get(id(group, version, resource)),
     any: (of) => registrations.get(versionsOf.get(groupResource(of))?.[0] ?? ''),
@@ -62,17 +57,8 @@ export function createRegistry(unhandled: ApiServerOptions['unhandledKinds'] = [
   };
 }
 
-/** The strategy of a kind that nothing acts on: it says so to whoever makes an object. */
-function withNotice(strategy: KindStrategy, { kind }: ResourceInfo): KindStrategy {
-  const notice = `nothing acts on a ${kind} here yet: the object is stored, and that is all`;
-  return {
-    ...strategy,
-    warnings: (object, old) => [...(old ? [] : [notice]), ...(strategy.warnings?.(object, old) ?? [])],
-  };
-}
-
 /** Everything about a built-in resource; its schema and printer are made when first needed. */
-function builtin(info: ResourceInfo, isHandled: boolean): ServedResource {
+function builtin(info: ResourceInfo): ServedResource {
   const apiVersion = apiVersionOfResource(info);
   const isCrd = info.kind === 'CustomResourceDefinition';
   const strategy = isCrd ? crdStrategy : strategyFor(info.group, info.kind);
@@ -88,7 +74,7 @@ function builtin(info: ResourceInfo, isHandled: boolean): ServedResource {
       printer ??= printerFor(info.group, info.version, info.kind);
       return printer;
     },
-    ...(strategy ? { strategy: isHandled ? strategy : withNotice(strategy, info) } : {}),
+    ...(strategy ? { strategy } : {}),
     virtual: !info.verbs.includes('get'),
     custom: false,
   };
