@@ -14,6 +14,7 @@ export const certificateSigningRequests = resource(
 export const clusterRoles = resource('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole', false);
 export const configMaps = resource('', 'v1', 'configmaps', 'ConfigMap');
 export const endpoints = resource('', 'v1', 'endpoints', 'Endpoints');
+export const leases = resource('coordination.k8s.io', 'v1', 'leases', 'Lease');
 export const namespaces = resource('', 'v1', 'namespaces', 'Namespace', false);
 export const nodes = resource('', 'v1', 'nodes', 'Node', false);
 export const persistentVolumeClaims = resource('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim');

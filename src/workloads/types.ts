@@ -190,9 +190,12 @@ export type Taint = { key: string; value?: string; effect: string; timeAdded?: s
 
 export type NodeSpec = { unschedulable?: boolean; taints?: Taint[] };
 
+/** A node also says when it last looked. */
+export type NodeCondition = Condition & { lastHeartbeatTime?: string };
+
 export type NodeStatus = {
   allocatable?: Record<string, string | number>;
-  conditions?: Condition[];
+  conditions?: NodeCondition[];
   images?: { names?: string[]; sizeBytes?: number }[];
 };
 

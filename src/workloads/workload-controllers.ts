@@ -17,6 +17,8 @@ import { garbageCollector } from './gc/controller.ts';
 import { isTracked } from './job/pods.ts';
 import { namespaceController } from './namespace/controller.ts';
 import { endedPodCollector, podGarbageCollector } from './pod-gc.ts';
+import { nodeLifecycleController } from './node-lifecycle/controller.ts';
+import { taintEvictionController } from './node-lifecycle/taint-eviction.ts';
 import { replicaSetController } from './replicaset/controller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import {
@@ -71,6 +73,8 @@ export function workloadControllers(platform: PlatformContext, options: Workload
     resourceQuotaController(context),
     ...volumeControllers(context, options.drivers),
     scheduler(context),
+    nodeLifecycleController(context),
+    taintEvictionController(context),
   ];
   if (caPem) controllers.push(rootCaPublisher(context, caPem), serviceAccountTokenController(context, caPem));
   if (apiAddress && apiPort) {
