@@ -22,7 +22,6 @@ import { isNews, isPending, isRelevantChange, schedulerName } from './news.ts';
 import { type OwnerSources, ownerSelector } from './owner-selector.ts';
 import { createPlacer } from './placer.ts';
 import { defaultPlugins } from './plugins/index.ts';
-import { usesClaims } from './plugins/volume-binding.ts';
 import { type PodInfo, podInfoOf } from './pod-info.ts';
 import { createSchedulingQueue } from './queue.ts';
 import { createStorage, isBound, type StoragePlan, type StorageSources } from './storage.ts';
@@ -103,7 +102,7 @@ export function scheduler(context: PlatformContext): Controller {
       cluster.nominate(info, undefined);
       cluster.assume(info, node);
       queue.placed(info);
-      const claims = usesClaims(info) ? storage.claimsOf(info).claims.filter((claim) => !isBound(claim)) : [];
+      const claims = info.claims.length > 0 ? storage.claimsOf(info).claims.filter((claim) => !isBound(claim)) : [];
       const plan = claims.length > 0 ? storage.plan(claims, outcome.node) : undefined;
       if (plan) bindLater(info, node, plan);
       else track(info, bind(info, node));
@@ -225,11 +224,11 @@ export function scheduler(context: PlatformContext): Controller {
 
   function claimChanged(claim: KubeObject): void {
     storage.claimChanged(keyOf(claim));
-    queue.happened({ kind: 'storage', claim: keyOf(claim) });
+    queue.happened({ kind: 'claim', claim: keyOf(claim) });
   }
 
   function volumesChanged(): void {
-    queue.happened({ kind: 'storage', claim: undefined });
+    queue.happened({ kind: 'storage' });
   }
 
   function unsettled(): { key: string }[] {

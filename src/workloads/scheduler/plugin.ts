@@ -36,8 +36,10 @@ export type ClusterEvent =
   | ({ readonly kind: 'pod' } & PodChange)
   /** `old` is undefined for a new node. */
   | { readonly kind: 'node'; readonly node: NodeInfo['node']; readonly old: NodeInfo['node'] | undefined }
-  /** The claim of this key has changed, or when that is undefined a PersistentVolume or a StorageClass. */
-  | { readonly kind: 'storage'; readonly claim: string | undefined }
+  /** The PersistentVolumeClaim of this key: only pods that use it are asked about. */
+  | { readonly kind: 'claim'; readonly claim: string }
+  /** A PersistentVolume or a StorageClass. */
+  | { readonly kind: 'storage' }
   | { readonly kind: 'namespace' };
 
 /** One thing to consider about where a pod may run (a scheduling framework plugin, KEP-624). */
@@ -47,8 +49,22 @@ export interface Plugin {
   judge?(pod: PodInfo, cluster: Cluster): Verdict | undefined;
   /** undefined if all nodes are alike to it. `nodes` are those that may take the pod, more than one. */
   scorer?(pod: PodInfo, cluster: Cluster, nodes: readonly NodeInfo[]): Scorer | undefined;
-  /** Whether a pod that it refused may be taken after the event. */
-  helps?(event: ClusterEvent, pod: PodInfo): boolean;
+  /** By the kind of event: whether a pod that it refused may be taken after that. Kinds that never help are left out. */
+  readonly helps?: Helps;
+}
+
+type Helps = {
+  readonly [Kind in ClusterEvent['kind']]?: (event: ClusterEvent & { kind: Kind }, pod: PodInfo) => boolean;
+};
+
+/** Whether a plugin that refused a pod takes it after the event, as far as it can tell. */
+export function mayHelp<Kind extends ClusterEvent['kind']>(
+  { helps }: Plugin,
+  event: ClusterEvent & { kind: Kind },
+  pod: PodInfo,
+): boolean {
+  const asked: Helps[Kind] = helps?.[event.kind];
+  return asked?.(event, pod) ?? false;
 }
 
 export const bestScore = 100;

@@ -1,5 +1,6 @@
 import { keyOf } from '../../machinery/index.ts';
 import type { Pod, Toleration } from '../types.ts';
+import { claimsOfPod } from '../volumes/indexes.ts';
 import { hostPortsOf } from './host-ports.ts';
 import { type AffinityTerms, affinityTermsOf, noTerms } from './pod-terms.ts';
 import { type Resources, requestsOf, scoredRequestsOf } from './resources.ts';
@@ -19,6 +20,8 @@ export interface PodInfo {
   readonly scored: Resources;
   /** 'PROTOCOL/ADDRESS/PORT' */
   readonly hostPorts: readonly string[];
+  /** The keys of its claims, those of its ephemeral volumes included. */
+  readonly claims: readonly string[];
   readonly tolerations: readonly Toleration[];
   readonly affinity: AffinityTerms;
   readonly antiAffinity: AffinityTerms;
@@ -41,6 +44,7 @@ export function podInfoOf(pod: Pod): PodInfo {
     requests: requestsOf(pod),
     scored: scoredRequestsOf(pod),
     hostPorts: hostPortsOf(pod),
+    claims: spec?.volumes ? claimsOfPod(pod) : none,
     tolerations: spec?.tolerations ?? none,
     affinity: podAffinity ? affinityTermsOf(podAffinity, pod) : noTerms,
     antiAffinity: podAntiAffinity ? affinityTermsOf(podAntiAffinity, pod) : noTerms,

@@ -5,7 +5,7 @@ import { createSchedulingQueue, type SchedulingQueue } from './queue.ts';
 import { node, pod } from './scheduler.testing.ts';
 
 let queue: SchedulingQueue;
-const fit: Plugin = { name: 'Fit', helps: ({ kind }) => kind !== 'namespace' };
+const fit: Plugin = { name: 'Fit', helps: { node: () => true, pod: () => true, claim: () => true } };
 const deaf: Plugin = { name: 'Deaf' };
 const byFit = new Set(['Fit']);
 const freed: ClusterEvent = { kind: 'pod', before: podInfoOf(pod()), after: undefined };
@@ -31,6 +31,15 @@ it('hands out the most important first, and equals in the order in which they ca
   const [one, two, urgent] = [waiting({}), waiting({}), waiting({}, 10)];
   for (const each of [one, two, urgent]) queue.add(each);
   expect(takeAll()).toEqual([urgent, one, two]);
+});
+
+it('tells of a claim only the pods that use it', () => {
+  const using = (claimName: string): PodInfo =>
+    podInfoOf(pod({}, { volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] }));
+  const [one, two] = [using('one'), using('two')];
+  for (const each of [one, two]) queue.refused(each, byFit);
+  queue.happened({ kind: 'claim', claim: 'a/two' });
+  expect(takeAll()).toEqual([two]);
 });
 
 it('asks only the plugins that refused a pod what helps it', () => {

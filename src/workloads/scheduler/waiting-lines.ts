@@ -1,5 +1,5 @@
 import type { PodSpec } from '../types.ts';
-import type { ClusterEvent, Plugin } from './plugin.ts';
+import { type ClusterEvent, mayHelp, type Plugin } from './plugin.ts';
 import type { PodInfo } from './pod-info.ts';
 
 /**
@@ -27,6 +27,8 @@ export interface WaitingLines {
 export interface Line {
   readonly id: string;
   readonly refusedBy: ReadonlySet<string>;
+  /** The claims that its pods use: a line for each pod that has any. */
+  readonly claims: readonly string[];
   readonly pods: Map<string, { pod: PodInfo; at: number }>;
 }
 
@@ -36,6 +38,9 @@ const personal: ReadonlySet<string> = new Set(['InterPodAffinity', 'PodTopologyS
 export function createWaitingLines(plugins: readonly Plugin[]): WaitingLines {
   const lines = new Map<string, Line>();
   const lineOf = new Map<string, Line>();
+  /** By a plugin that refused their pods, and by a claim that their pods use. */
+  const byPlugin = new Map<string, Set<Line>>();
+  const byClaim = new Map<string, Set<Line>>();
   /** The lines (ids) that pods came from which are being tried. */
   const tried = new Map<string, string>();
   /** Lines of which only the first has been tried since nodes changed: what the others say of nodes is out of date. */
@@ -49,6 +54,8 @@ export function createWaitingLines(plugins: readonly Plugin[]): WaitingLines {
     if (line.pods.size > 0) return;
     lines.delete(line.id);
     outdated.delete(line);
+    for (const name of line.refusedBy) take(byPlugin, name, line);
+    for (const claim of line.claims) take(byClaim, claim, line);
   }
 
   function call(line: Line, all: boolean): PodInfo[] {
@@ -60,9 +67,19 @@ export function createWaitingLines(plugins: readonly Plugin[]): WaitingLines {
     return called.map(({ pod }) => pod);
   }
 
-  function mayHelp(event: ClusterEvent, { refusedBy, pods }: Line): boolean {
+  /** The lines that an event of this kind may help at all. */
+  function concerned(event: ClusterEvent): Iterable<Line> {
+    if (event.kind === 'claim') return byClaim.get(event.claim) ?? [];
+    const found = new Set<Line>();
+    for (const { name, helps } of plugins) {
+      if (helps?.[event.kind]) for (const line of byPlugin.get(name) ?? []) found.add(line);
+    }
+    return found;
+  }
+
+  function helps(event: ClusterEvent, { refusedBy, pods }: Line): boolean {
     for (const { pod } of pods.values()) {
-      return plugins.some((plugin) => refusedBy.has(plugin.name) && plugin.helps?.(event, pod));
+      return plugins.some((plugin) => refusedBy.has(plugin.name) && mayHelp(plugin, event, pod));
     }
     return false;
   }
@@ -73,8 +90,10 @@ export function createWaitingLines(plugins: readonly Plugin[]): WaitingLines {
       const id = shapeOf(pod, refusedBy);
       let line = lines.get(id);
       if (!line) {
-        line = { id, refusedBy, pods: new Map() };
+        line = { id, refusedBy, claims: pod.claims, pods: new Map() };
         lines.set(id, line);
+        for (const name of refusedBy) put(byPlugin, name, line);
+        for (const claim of pod.claims) put(byClaim, claim, line);
       }
       line.pods.set(pod.key, { pod, at: performance.now() });
       lineOf.set(pod.key, line);
@@ -82,7 +101,7 @@ export function createWaitingLines(plugins: readonly Plugin[]): WaitingLines {
     },
     leave,
     helpedBy(event) {
-      const helped = [...lines.values()].filter((line) => mayHelp(event, line));
+      const helped = [...concerned(event)].filter((line) => helps(event, line));
       if (event.kind === 'node') for (const line of helped) outdated.add(line);
       return helped.flatMap((line) => call(line, event.kind !== 'pod' && event.kind !== 'node'));
     },
@@ -107,12 +126,11 @@ export function createWaitingLines(plugins: readonly Plugin[]): WaitingLines {
 }
 
 /** What a pod asks for, as a text. A pod that room is being made for is one of a kind. */
-function shapeOf({ pod, key, namespace, labels, priority }: PodInfo, refusedBy: ReadonlySet<string>): string {
+function shapeOf({ pod, key, namespace, labels, claims, priority }: PodInfo, refusedBy: ReadonlySet<string>): string {
   const spec: PodSpec = pod.spec ?? { containers: [] };
-  const { containers, initContainers = [], volumes = [], overhead, resources, nodeSelector, preemptionPolicy } = spec;
+  const { containers, initContainers = [], overhead, resources, nodeSelector, preemptionPolicy } = spec;
   const { affinity, tolerations, topologySpreadConstraints } = spec;
   const isPersonal = pod.status?.nominatedNodeName !== undefined || refusedBy.size === 0;
-  const claims = volumes.filter((volume) => volume.persistentVolumeClaim ?? volume.ephemeral);
   return JSON.stringify([
     [...refusedBy],
     isPersonal || claims.length > 0 ? key : namespace,
@@ -120,4 +138,14 @@ function shapeOf({ pod, key, namespace, labels, priority }: PodInfo, refusedBy: 
     [priority, preemptionPolicy, overhead, resources, nodeSelector, affinity, tolerations, topologySpreadConstraints],
     [...containers, ...initContainers].map((each) => [each.resources?.requests, each.ports, each.restartPolicy]),
   ]);
+}
+
+function put(sets: Map<string, Set<Line>>, key: string, line: Line): void {
+  const lines = sets.get(key) ?? new Set();
+  sets.set(key, lines.add(line));
+}
+
+function take(sets: Map<string, Set<Line>>, key: string, line: Line): void {
+  const lines = sets.get(key);
+  if (lines?.delete(line) && lines.size === 0) sets.delete(key);
 }

@@ -1,4 +1,4 @@
-import type { Cluster } from '../cluster.ts';
+import type { Cluster, PodChange } from '../cluster.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { type ClusterEvent, type Filter, type Plugin, refusal } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
@@ -37,7 +37,7 @@ export const interPodAffinity: Plugin = {
       normalize: fromLowestToHighest,
     };
   },
-  helps: (event, pod) => event.kind === 'namespace' || helpsByNode(event, pod) || helpsByPod(event, pod),
+  helps: { namespace: () => true, node: helpsByNode, pod: helpsByPod },
 };
 
 /** Every required affinity is met where a pod is that all of them are about; the first of its kind may go anywhere. */
@@ -120,18 +120,16 @@ function fromLowestToHighest(scores: number[], _nodes: readonly NodeInfo[]): voi
   }
 }
 
-function helpsByNode(event: ClusterEvent, { affinity, antiAffinity }: PodInfo): boolean {
-  if (event.kind !== 'node') return false;
+type NodeEvent = ClusterEvent & { kind: 'node' };
+
+function helpsByNode({ node, old }: NodeEvent, { affinity, antiAffinity }: PodInfo): boolean {
   const terms = [...affinity.required, ...antiAffinity.required];
-  const { node, old } = event;
   // What existing pods do not want near them may be far from a node that is new or has other labels.
   if (!old || terms.length === 0) return true;
   return terms.some(({ topologyKey: key }) => node.metadata.labels?.[key] !== old.metadata.labels?.[key]);
 }
 
-function helpsByPod(event: ClusterEvent, pod: PodInfo): boolean {
-  if (event.kind !== 'pod') return false;
-  const { before, after } = event;
+function helpsByPod({ before, after }: PodChange, pod: PodInfo): boolean {
   // Namespaces are left to the next attempt: their labels are not at hand here.
   const wanted = (other: PodInfo) => pod.affinity.required.every(({ selector }) => selector.matches(other.labels));
   const unwanted = (other: PodInfo) => pod.antiAffinity.required.some(({ selector }) => selector.matches(other.labels));

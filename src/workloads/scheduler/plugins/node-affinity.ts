@@ -28,7 +28,7 @@ export const nodeAffinity: Plugin = {
       normalize: (scores) => stretch(scores),
     };
   },
-  helps: (event, { pod }) => event.kind === 'node' && matchesNode(pod, event.node),
+  helps: { node: ({ node }, { pod }) => matchesNode(pod, node) },
 };
 
 /** The nodes that the terms ask for by name, as the pods of DaemonSets do; undefined if a term is open to others. */

@@ -16,9 +16,9 @@ export const nodePorts: Plugin = {
       },
     };
   },
-  helps(event, { hostPorts: wanted }) {
-    if (event.kind === 'node') return event.old === undefined;
-    if (event.kind !== 'pod' || !event.before || event.after) return false;
-    return event.before.hostPorts.some((freed) => wanted.some((want) => portsOverlap(want, freed)));
+  helps: {
+    node: ({ old }) => old === undefined,
+    pod: ({ before, after }, { hostPorts: wanted }) =>
+      !after && (before?.hostPorts ?? []).some((freed) => wanted.some((want) => portsOverlap(want, freed))),
   },
 };

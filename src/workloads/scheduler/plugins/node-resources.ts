@@ -21,9 +21,9 @@ export const nodeResourcesFit: Plugin = {
       },
     };
   },
-  helps(event, pod) {
-    if (event.kind === 'node') return fitsEmpty(pod.requests, event.node, event.old);
-    return event.kind === 'pod' && event.before !== undefined && frees(event.before, event.after, pod);
+  helps: {
+    node: ({ node, old }, { requests }) => fitsEmpty(requests, node, old),
+    pod: ({ before, after }, pod) => before !== undefined && frees(before, after, pod),
   },
 };
 

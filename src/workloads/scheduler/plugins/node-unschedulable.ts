@@ -11,5 +11,5 @@ export const nodeUnschedulable: Plugin = {
     if (tolerations.length > 0 && isTolerated(cordon, tolerations)) return undefined;
     return { filter: ({ node }) => (node.spec?.unschedulable ? cordoned : undefined) };
   },
-  helps: (event) => event.kind === 'node' && !event.node.spec?.unschedulable,
+  helps: { node: ({ node }) => !node.spec?.unschedulable },
 };

@@ -1,5 +1,5 @@
 import type { LabelSelector } from '../../../machinery/index.ts';
-import type { Cluster } from '../cluster.ts';
+import type { Cluster, PodChange } from '../cluster.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { bestScore, type ClusterEvent, type Filter, type Plugin, refusal, type Scorer } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
@@ -39,7 +39,7 @@ export function podTopologySpread(selectorFor: (pod: PodInfo) => LabelSelector |
       // A node without a zone is still a node: pods are spread over those.
       return scorerFor(pod, constraints, cluster, nodes, false);
     },
-    helps,
+    helps: { node: helpsByNode, pod: helpsByPod },
   };
 }
 
@@ -129,20 +129,21 @@ function fewestFirst(scores: number[]): void {
   }
 }
 
-function helps(event: ClusterEvent, pod: PodInfo): boolean {
-  const constraints = constraintsOf(pod, 'DoNotSchedule');
-  if (event.kind === 'node') {
-    const { node, old } = event;
-    if (!old) return constraints.every(({ topologyKey }) => node.metadata.labels?.[topologyKey] !== undefined);
-    const keys = constraints.map(({ topologyKey }) => topologyKey);
-    return (
-      keys.some((key) => node.metadata.labels?.[key] !== old.metadata.labels?.[key]) ||
-      JSON.stringify(node.spec?.taints) !== JSON.stringify(old.spec?.taints)
-    );
-  }
-  if (event.kind !== 'pod') return false;
-  // One more raises the lowest count, one less lowers the highest.
-  return [event.before, event.after].some(
-    (other) => other?.namespace === pod.namespace && constraints.some(({ set }) => set.selector.matches(other.labels)),
+type NodeEvent = ClusterEvent & { kind: 'node' };
+
+function helpsByNode({ node, old }: NodeEvent, pod: PodInfo): boolean {
+  const keys = constraintsOf(pod, 'DoNotSchedule').map(({ topologyKey }) => topologyKey);
+  if (!old) return keys.every((key) => node.metadata.labels?.[key] !== undefined);
+  return (
+    keys.some((key) => node.metadata.labels?.[key] !== old.metadata.labels?.[key]) ||
+    JSON.stringify(node.spec?.taints) !== JSON.stringify(old.spec?.taints)
   );
+}
+
+/** One more raises the lowest count, one less lowers the highest. */
+function helpsByPod({ before, after }: PodChange, pod: PodInfo): boolean {
+  const others = [before, after].filter((other) => other?.namespace === pod.namespace);
+  if (others.length === 0) return false;
+  const constraints = constraintsOf(pod, 'DoNotSchedule');
+  return others.some((other) => constraints.some(({ set }) => set.selector.matches(other?.labels)));
 }

@@ -29,7 +29,7 @@ export const taintToleration: Plugin = {
       normalize: (scores) => stretch(scores, true),
     };
   },
-  helps: (event, pod) => event.kind === 'node' && toleratesAll(pod, event.node.spec?.taints ?? []),
+  helps: { node: ({ node }, pod) => toleratesAll(pod, node.spec?.taints ?? []) },
 };
 
 function refusalFor({ key, value = '' }: Taint, refusals: Map<string, Refusal>): Refusal {

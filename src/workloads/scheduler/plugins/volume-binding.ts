@@ -1,7 +1,6 @@
 import { keyOf } from '../../../machinery/index.ts';
 import type { NodeInfo } from '../node-info.ts';
 import { type Plugin, type Refusal, refusal } from '../plugin.ts';
-import type { PodInfo } from '../pod-info.ts';
 import { isBound, isReachable, type Storage } from '../storage.ts';
 
 const name = 'VolumeBinding';
@@ -18,7 +17,7 @@ export function volumeBinding(storage: Storage): Plugin {
   return {
     name,
     judge(pod) {
-      if (!usesClaims(pod)) return undefined;
+      if (pod.claims.length === 0) return undefined;
       const { claims, missing } = storage.claimsOf(pod);
       if (missing) return { refusal: refusal(name, missing, { final: true }) };
       const bound = claims.filter(isBound);
@@ -35,12 +34,11 @@ export function volumeBinding(storage: Storage): Plugin {
         },
       };
     },
-    helps(event, pod) {
-      if (event.kind === 'node') return true;
-      if (event.kind !== 'storage') return false;
-      const { claims } = storage.claimsOf(pod);
-      if (event.claim !== undefined) return claimKeys(pod).includes(event.claim);
-      return claims.some((claim) => !isBound(claim) && storage.waitsForConsumer(claim));
+    helps: {
+      node: () => true,
+      claim: () => true,
+      storage: (_, pod) =>
+        storage.claimsOf(pod).claims.some((claim) => !isBound(claim) && storage.waitsForConsumer(claim)),
     },
   };
 }
@@ -51,7 +49,7 @@ export function volumeZone(storage: Storage): Plugin {
   return {
     name: 'VolumeZone',
     judge(pod) {
-      if (!usesClaims(pod)) return undefined;
+      if (pod.claims.length === 0) return undefined;
       const volumes = storage.claimsOf(pod).claims.map(storage.volumeOf);
       const wanted = volumes.flatMap((volume) =>
         topologyLabels.flatMap((key) => {
@@ -68,7 +66,7 @@ export function volumeZone(storage: Storage): Plugin {
         },
       };
     },
-    helps: (event) => event.kind === 'node' || event.kind === 'storage',
+    helps: { node: () => true, storage: () => true },
   };
 }
 
@@ -82,17 +80,17 @@ export function volumeRestrictions(storage: Storage): Plugin {
   return {
     name: 'VolumeRestrictions',
     judge(pod, cluster) {
-      if (!usesClaims(pod)) return undefined;
+      if (pod.claims.length === 0) return undefined;
       const exclusive = storage.claimsOf(pod).claims.filter(({ spec }) => spec?.accessModes?.includes(onePod));
       if (exclusive.length === 0) return undefined;
       const keys = exclusive.map(keyOf);
       const holds = ({ pods }: NodeInfo): boolean =>
-        pods.values().some((other) => claimKeys(other).some((key) => keys.includes(key)));
+        pods.values().some(({ claims }) => claims.some((key) => keys.includes(key)));
       // The claim is in use wherever its user is. The nodes are looked through once, but not if pods are only thought away.
       const holders = cluster.nodes.filter(holds);
       return { filter: () => (holders.some(holds) ? inUse : undefined) };
     },
-    helps: (event) => event.kind === 'pod' && event.after === undefined && event.before !== undefined,
+    helps: { pod: ({ before, after }) => before !== undefined && after === undefined },
   };
 }
 
@@ -107,17 +105,6 @@ const topologyLabels = [
 
 /** What a label of old is called now. */
 const today = (label: string): string => label.replace('failure-domain.beta.kubernetes.io', 'topology.kubernetes.io');
-
-export function usesClaims({ pod }: PodInfo): boolean {
-  return pod.spec?.volumes?.some(({ persistentVolumeClaim, ephemeral }) => persistentVolumeClaim ?? ephemeral) ?? false;
-}
-
-function claimKeys({ pod, namespace }: PodInfo): string[] {
-  const names = (pod.spec?.volumes ?? []).map(({ name: volume, persistentVolumeClaim, ephemeral }) =>
-    ephemeral ? `${pod.metadata.name}-${volume}` : persistentVolumeClaim?.claimName,
-  );
-  return names.filter((each) => each !== undefined).map((each) => `${namespace}/${each}`);
-}
 
 const refusals = new Map<string, Refusal>();
 
