@@ -16,9 +16,9 @@ import { withFieldManager } from './field-manager.ts';
 import { garbageCollector } from './gc/controller.ts';
 import { isTracked } from './job/pods.ts';
 import { namespaceController } from './namespace/controller.ts';
-import { endedPodCollector, podGarbageCollector } from './pod-gc.ts';
 import { nodeLifecycleController } from './node-lifecycle/controller.ts';
 import { taintEvictionController } from './node-lifecycle/taint-eviction.ts';
+import { endedPodCollector, podGarbageCollector } from './pod-gc.ts';
 import { replicaSetController } from './replicaset/controller.ts';
 import { resourceQuotaController } from './resource-quota.ts';
 import {
