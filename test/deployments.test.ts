@@ -147,6 +147,25 @@ describe('a deployment', () => {
     await until(async () => expect(await names(replicaSets)).toHaveLength(2));
   });
 
+  it('gives a ReplicaSet another name where the name is taken by another', async () => {
+    await cluster.client.create(deployments, deployment('web'));
+    await rolledOut('web', 3);
+    const [name = ''] = await names(replicaSets);
+    await cluster.client.delete(deployments, key('web'));
+    await until(async () => expect(await names(pods)).toEqual([]));
+    const { spec = {} } = deployment('other', { replicas: 0 });
+    const { selector, template, replicas } = spec;
+    await until(async () => expect(await names(replicaSets)).toEqual([]));
+    await cluster.client.create(replicaSets, {
+      ...{ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name, namespace } },
+      spec: { selector, template, replicas },
+    });
+    await cluster.client.create(deployments, deployment('web'));
+    await rolledOut('web', 3);
+    expect((await cluster.client.get(deployments, key('web'))).status).toMatchObject({ collisionCount: 1 });
+    expect(await names(replicaSets)).toHaveLength(2);
+  });
+
   it('reports what its ReplicaSet cannot create', async () => {
     const template = {
       metadata: { labels: { app: 'web' } },

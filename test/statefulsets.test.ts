@@ -125,6 +125,23 @@ describe('a stateful set', () => {
     });
   });
 
+  it('gives a revision another name where the name is taken by another state', async () => {
+    const template = { metadata: { labels: { app: 'web' } }, spec: { containers: [{ name: 'c', image: 'web:1' }] } };
+    await create({ replicas: 1, template });
+    await reaches({ readyReplicas: 1, collisionCount: 0 });
+    const [{ metadata, ...first } = { metadata: { name: '' } }] = (await cluster.client.list(revisions, { namespace }))
+      .items;
+    await cluster.client.delete(statefulSets, key('web'));
+    await until(async () => expect(await names(revisions)).toEqual([]));
+    const taken = { name: metadata.name, namespace };
+    await cluster.client.create(revisions, { ...first, metadata: taken, data: { other: true } } as KubeObject);
+    await create({ replicas: 1, template });
+    await reaches({ readyReplicas: 1, collisionCount: 1 });
+    const { status } = await cluster.client.get(statefulSets, key('web'));
+    expect(status?.['updateRevision']).not.toBe(metadata.name);
+    expect((await cluster.client.get(revisions, taken))['data']).toEqual({ other: true });
+  });
+
   it('rolls down to its partition, and makes what is below it anew as it was', async () => {
     await create({ replicas: 4, updateStrategy: { rollingUpdate: { partition: 2 } } });
     await reaches({ readyReplicas: 4 });
