@@ -192,6 +192,19 @@ describe.runIf(runtime === 'linux')('in pods', () => {
       expect(await (await fetch(`http://${address}`)).text(), address).toMatch(/^db-[01] /);
   });
 
+  test('a hostPort answers on this machine, over TCP and UDP', async () => {
+    const hostPort = 10_000 + (process.pid % 10_000);
+    const ports = [
+      { containerPort: 8080, hostPort },
+      { containerPort: 8080, hostPort, protocol: 'UDP' },
+    ];
+    await apply(ns, pod('hosted', { containers: [{ name: 'main', image, command: ['node', '-e', server], ports }] }));
+    await kubectl(`-n ${ns} wait --for=condition=Ready pod hosted --timeout=60s`);
+    const answer = await eventually('an answer', async () => (await fetch(`http://127.0.0.1:${hostPort}`)).text());
+    expect(answer).toMatch(/^hosted /);
+    expect((await run(process.execPath, ['-e', askUdp('127.0.0.1', hostPort)])).stdout.trim()).toBe('hosted:hi');
+  });
+
   test('an Ingress answers over TLS with the certificate of its Secret, on the port of HTTP', async () => {
     const host = 'secure.example.org';
     const pem = await serverCertificate(host);

@@ -8,11 +8,13 @@ import { openFirewall } from './linux/firewall.ts';
 import type { NetworkReservation } from './linux/network.ts';
 import { openOutside } from './linux/outside.ts';
 import { machineAddress } from './machine-address.ts';
+import type { Connection } from './network-policy/allows.ts';
 import { enforceNetworkPolicies, tellUnenforced } from './network-policy/enforce.ts';
 import type { PolicyPod } from './network-policy/model.ts';
 import { services } from './pod.ts';
 import type { Backends } from './proxy/backends.ts';
 import { isOurBalancer, type NodeAddresses } from './proxy/frontends.ts';
+import { startHostPorts } from './proxy/host-ports.ts';
 import { openListener } from './proxy/listener.ts';
 import { createLoadBalancers } from './proxy/load-balancers.ts';
 import { startRelay } from './proxy/relay.ts';
@@ -49,11 +51,13 @@ export async function startNodeNetwork(options: {
     recorder: recorder('network-policy', nodeName),
     answering: () => dnsPods(serverAddress()),
   });
+  const allows = (connection: Connection) => isOfNode(connection.from, addresses) || policies.allows(connection);
+  const proxyRecorder = recorder('kube-proxy', nodeName);
+  const stopHostPorts = startHostPorts({ informers, recorder: proxyRecorder, nodeName, addresses, allows });
   const proxy = startServiceProxy({
-    ...{ informers, backends, log, nodeName, addresses },
+    ...{ informers, backends, log, nodeName, addresses, allows },
     bridge: network.bridge,
-    allows: (connection) => isOfNode(connection.from, addresses) || policies.allows(connection),
-    recorder: recorder('kube-proxy', nodeName),
+    recorder: proxyRecorder,
     answerers: new Map([[kubeDnsKey, dns]]),
     balancers: createLoadBalancers({
       ...{ client, log },
@@ -63,8 +67,7 @@ export async function startNodeNetwork(options: {
   });
   const dnsService = keepKubeDns(client, informers, addresses.internal, log);
   const mayAsk = (from = '', protocol: 'TCP' | 'UDP') =>
-    isOfNode(from, addresses) ||
-    policies.allows({ from, to: serverAddress() ?? addresses.internal, protocol, port: 53 });
+    allows({ from, to: serverAddress() ?? addresses.internal, protocol, port: 53 });
   // The endpoint of kube-dns: the same answers, at an address that does not depend on any object.
   const listeners = (['UDP', 'TCP'] as const).map((protocol) =>
     openListener(
@@ -84,6 +87,7 @@ export async function startNodeNetwork(options: {
     admit: policies.admit,
     async stop() {
       dnsService.stop();
+      stopHostPorts();
       for (const listener of listeners) listener.close();
       await Promise.all([proxy.stop(), policies.stop(), relay?.stop()]);
     },

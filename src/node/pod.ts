@@ -127,7 +127,7 @@ export interface Container {
   restartPolicy?: 'Always';
   env?: EnvVar[];
   envFrom?: { prefix?: string; configMapRef?: Reference; secretRef?: Reference }[];
-  ports?: { name?: string; containerPort: number; protocol?: string; hostPort?: number }[];
+  ports?: { name?: string; containerPort: number; protocol?: string; hostPort?: number; hostIP?: string }[];
   resources?: Resources;
   volumeMounts?: VolumeMount[];
   volumeDevices?: unknown[];

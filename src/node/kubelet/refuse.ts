@@ -37,7 +37,6 @@ export function unsupportedInContainer(container: Container): string | undefined
       'mountPropagation',
     ],
     [container.volumeMounts?.some((mount) => mount.recursiveReadOnly === 'Enabled'), 'recursiveReadOnly'],
-    [container.ports?.some((port) => port.hostPort !== undefined && port.hostPort !== 0), 'hostPort'],
     [container.lifecycle?.stopSignal !== undefined, 'lifecycle.stopSignal'],
     [Object.keys(container.resources?.limits ?? {}).some((name) => name.includes('/')), 'extended resources'],
   ];

@@ -32,14 +32,14 @@ export function frontendsOf(service: KubeObject, addresses: NodeAddresses): Map<
       wanted.set(`${protocol} ${ip}:${number} ${port.name ?? ''}`, { kind, ip, number, protocol, port });
     };
     if (typeof clusterIp === 'string' && isIPv4(clusterIp)) add('cluster', clusterIp, port.port);
-    if (port.nodePort) for (const ip of distinct(addresses)) add('node', ip, port.nodePort);
+    if (port.nodePort) for (const ip of distinctAddresses(addresses)) add('node', ip, port.nodePort);
     if (isOurBalancer(service)) add('balancer', addresses.external, port.port);
   }
   return wanted;
 }
 
-/** 0.0.0.0 takes every address, the internal one included. */
-function distinct({ internal, external }: NodeAddresses): string[] {
+/** Where a port of the node is listened on: 0.0.0.0 takes every address, the internal one included. */
+export function distinctAddresses({ internal, external }: NodeAddresses): string[] {
   return external === '0.0.0.0' || external === '::' || external === internal ? [external] : [internal, external];
 }
 
