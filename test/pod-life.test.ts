@@ -257,6 +257,38 @@ test('a status tells what runs, as whom, with which resources, and of which gene
   await kubectl('delete pod told --now');
 });
 
+test('a resize changes what a container may use, without a restart unless it wants one', async () => {
+  const resources = { requests: { cpu: '10m', memory: '32Mi' }, limits: { cpu: '100m', memory: '64Mi' } };
+  const resizePolicy = [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }];
+  await run('sized', { containers: [shell('main', 'exec sleep 1000', { resources, resizePolicy })] });
+  await until('sized', isReady);
+  const resize = (limits: object) =>
+    kubectl([
+      'patch',
+      'pod',
+      'sized',
+      '--subresource',
+      'resize',
+      '-p',
+      JSON.stringify({ spec: { containers: [{ name: 'main', resources: { limits } }] } }),
+    ]);
+  await resize({ memory: '96Mi' });
+  const resized = await until('sized', ({ containerStatuses: [main] }) =>
+    JSON.stringify(main?.['resources']).includes('96Mi'),
+  );
+  expect(resized.containerStatuses[0]).toMatchObject({
+    restartCount: 0,
+    resources: { limits: { memory: '96Mi', cpu: '100m' } },
+  });
+  await eventually('the event', async () =>
+    (await eventsOf('sized')).some((each) => each.startsWith('ResizeCompleted ')),
+  );
+  await resize({ cpu: '200m' });
+  await event('sized', 'Killing Container main resize requires restart');
+  await until('sized', ({ containerStatuses: [main] }) => main?.restartCount === 1 && main.ready);
+  await kubectl('delete pod sized --now');
+});
+
 test('a pod that is deleted shows how it ended before it is gone, and a shorter grace period counts at once', async () => {
   await run('stubborn', {
     terminationGracePeriodSeconds: 600,

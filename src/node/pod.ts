@@ -129,6 +129,7 @@ export interface Container {
   envFrom?: { prefix?: string; configMapRef?: Reference; secretRef?: Reference }[];
   ports?: { name?: string; containerPort: number; protocol?: string; hostPort?: number; hostIP?: string }[];
   resources?: Resources;
+  resizePolicy?: { resourceName: string; restartPolicy: string }[];
   volumeMounts?: VolumeMount[];
   volumeDevices?: unknown[];
   livenessProbe?: Probe;

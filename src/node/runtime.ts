@@ -102,6 +102,8 @@ export interface RunningContainer {
   readonly exited: Promise<ContainerExit>;
   /** Signals the program: 'SIGTERM'. Nothing happens when it has ended. */
   signal(name: NodeJS.Signals): void;
+  /** Changes its limits while it runs. @throws Error when that cannot be done: memory below what it uses */
+  resize(limits: ContainerLimits): Promise<void>;
   /** Runs another program in the container; resolves to its exit code. Rejects when it cannot be started. */
   exec(command: readonly string[], streams: ExecStreams): Promise<number>;
   /** Joins the program's streams until it ends or the signal fires; resolves to its exit code, or 0 after the signal. */

@@ -49,6 +49,7 @@ function simulatedContainer(id: string): RunningContainer {
     startedAt: new Date(),
     exited: promise,
     signal: (name) => resolve({ code: name === 'SIGKILL' ? 137 : 0, oomKilled: false, finishedAt: new Date() }),
+    resize: async () => undefined,
     exec: refuse,
     attach: refuse,
     usage: async () => undefined,

@@ -77,11 +77,18 @@ function creation(spec: ContainerSpec, place: ContainerPlace): object {
       SecurityOpt: spec.noNewPrivileges ? ['no-new-privileges'] : [],
       ReadonlyRootfs: spec.readOnlyRoot,
       PidsLimit: mostProcesses,
-      ...(limits.memory === undefined ? {} : { Memory: limits.memory, MemorySwap: limits.memory }),
-      ...(limits.cpu === undefined
-        ? {}
-        : { CpuPeriod: cpuPeriod, CpuQuota: Math.max(1000, Math.round((limits.cpu * cpuPeriod) / 1000)) }),
+      ...limitsOf(limits),
     },
+  };
+}
+
+/** Limits as HostConfig and an update have them. */
+function limitsOf({ memory, cpu }: ContainerSpec['limits']): Record<string, number> {
+  return {
+    ...(memory === undefined ? {} : { Memory: memory, MemorySwap: memory }),
+    ...(cpu === undefined
+      ? {}
+      : { CpuPeriod: cpuPeriod, CpuQuota: Math.max(1000, Math.round((cpu * cpuPeriod) / 1000)) }),
   };
 }
 
@@ -113,6 +120,7 @@ async function handleOf(spec: ContainerSpec, id: string, engine: Engine): Promis
       // One that has ended is as good as signalled.
       if (running) void engine.call('POST', `${path}/kill`, { query: { signal: name } }).catch(() => undefined);
     },
+    resize: async (changed) => engine.call('POST', `${path}/update`, { body: limitsOf(changed) }),
     async exec(command, streams) {
       const { Id } = await engine.call<{ Id: string }>('POST', `${path}/exec`, { body: execution(command, streams) });
       const stream = await engine.hijack(`/exec/${Id}/start`, { body: { Detach: false, Tty: streams.tty } });

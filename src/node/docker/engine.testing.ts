@@ -271,6 +271,14 @@ export async function startFakeEngine(socketPath: string) {
       },
     ],
     ['POST', /^\/containers\/([^/]+)\/kill$/, ({ id, query }) => kill(find(id), query.get('signal') ?? 'SIGKILL')],
+    [
+      'POST',
+      /^\/containers\/([^/]+)\/update$/,
+      (call) => {
+        Object.assign(find(call.id).body.HostConfig, json(call));
+        return { Warnings: null };
+      },
+    ],
     ['DELETE', /^\/containers\/([^/]+)$/, remove],
     [
       'GET',

@@ -81,6 +81,8 @@ test('the engine is told who it runs as and what it may use, and where the podâ€
   expect(binds).toContain(`${dir}:/data:ro`);
   const hosts = binds.find((bind) => bind.endsWith(':/etc/hosts'))?.split(':')[0] ?? '';
   expect(await readFile(hosts, 'utf8')).toContain('1.2.3.4\tother\n');
+  await container.resize({ memory: 1 << 27 });
+  expect(fake.containers.get(made?.id ?? '')?.body.HostConfig).toMatchObject({ Memory: 1 << 27, CpuQuota: 50_000 });
   expect(await container.usage()).toEqual({ cpuNanos: 5e6, memoryBytes: 2000 });
   container.signal('SIGKILL');
   expect((await container.exited).code).toBe(137);

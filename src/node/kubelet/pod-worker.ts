@@ -6,6 +6,7 @@ import { removeTree } from '../remove-tree.ts';
 import type { RunningContainer, Sandbox } from '../runtime.ts';
 import { createPodVolumes } from '../volumes/pod-volumes.ts';
 import { adoptImage } from './adopt-image.ts';
+import { adoptResources } from './adopt-resources.ts';
 import { adopt } from './adopt-sandbox.ts';
 import type { KubeletDeps } from './deps.ts';
 import { hostNamesOf } from './host-names.ts';
@@ -311,8 +312,9 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
         (next.metadata.deletionGracePeriodSeconds ?? 0) < (pod.metadata.deletionGracePeriodSeconds ?? 0);
       pod = next;
       for (const record of records) {
-        const adopted = adoptImage(record, pod, sandbox && context(sandbox, record));
-        void adopted.catch((error: Error) => deps.log.warn({ error: error.message }, 'changing an image'));
+        const life = sandbox && context(sandbox, record);
+        const adopted = adoptImage(record, pod, life).then(() => adoptResources(record, pod, life));
+        void adopted.catch((error: Error) => deps.log.warn({ error: error.message }, 'changing a container'));
       }
       records = recordsOf(pod, records);
       // The end may be under way: it must not take longer than is asked for now.

@@ -174,7 +174,8 @@ function targetOf(container: EphemeralContainer, { running }: StartContext): str
   return target.id;
 }
 
-function limitsOf(container: Container): ContainerLimits {
+/** What a container may use of this machine. */
+export function limitsOf(container: Container): ContainerLimits {
   const { memory, cpu } = container.resources?.limits ?? {};
   return {
     ...(memory === undefined ? {} : { memory: quantityToNumber(parseQuantity(memory)) }),

@@ -13,6 +13,8 @@ export interface Cgroup {
   readonly groups: readonly Hierarchy[];
   /** How many processes the kernel has killed here for want of memory. */
   oomKills(): Promise<number>;
+  /** Sets other limits; those that are not given are lifted. */
+  setLimits(limits: ContainerLimits): Promise<void>;
   /** Kills what is left in it and removes it. */
   remove(): Promise<void>;
 }
@@ -166,21 +168,30 @@ function groupOf(groups: readonly Hierarchy[]): Cgroup {
       const file = memory.version === 1 ? 'memory.oom_control' : 'memory.events';
       return Number(/^oom_kill (\d+)$/m.exec(await readFile(join(memory.folder, file), 'utf8'))?.[1] ?? 0);
     },
+    async setLimits({ memory: bytes = unlimited, cpu = unlimited }) {
+      for (const group of groups)
+        for (const [file, value] of settings(group, { memory: bytes, cpu }))
+          await writeFile(join(group.folder, file), value);
+    },
     async remove() {
       for (const group of groups) await removeGroup(group.folder);
     },
   };
 }
 
-function settings(group: Hierarchy, limits: ContainerLimits): [string, string][] {
+const unlimited = Number.POSITIVE_INFINITY;
+
+function settings(group: Hierarchy, { memory, cpu }: ContainerLimits): [string, string][] {
   const list: [string, string][] = [];
+  const none = group.version === 1 ? '-1' : 'max';
   if (group.controllers.includes('pids')) list.push(['pids.max', String(mostProcesses)]);
-  if (group.controllers.includes('memory') && limits.memory !== undefined) {
-    list.push([group.version === 1 ? 'memory.limit_in_bytes' : 'memory.max', String(limits.memory)]);
+  if (group.controllers.includes('memory') && memory !== undefined) {
+    const bytes = memory === unlimited ? none : String(memory);
+    list.push([group.version === 1 ? 'memory.limit_in_bytes' : 'memory.max', bytes]);
   }
-  if (group.controllers.includes('cpu') && limits.cpu !== undefined) {
-    const quota = Math.max(1000, Math.round((limits.cpu * cpuPeriod) / 1000));
-    if (group.version === 1) list.push(['cpu.cfs_period_us', String(cpuPeriod)], ['cpu.cfs_quota_us', String(quota)]);
+  if (group.controllers.includes('cpu') && cpu !== undefined) {
+    const quota = cpu === unlimited ? none : String(Math.max(1000, Math.round((cpu * cpuPeriod) / 1000)));
+    if (group.version === 1) list.push(['cpu.cfs_period_us', String(cpuPeriod)], ['cpu.cfs_quota_us', quota]);
     else list.push(['cpu.max', `${quota} ${cpuPeriod}`]);
   }
   return list;

@@ -299,6 +299,7 @@ function handleOf({ record, host, child, cgroup, recordFolder, watchers }: Parts
         setTimeout(() => running && terminateFirstProcess(pid), startingTime).unref();
       }
     },
+    resize: (limits) => cgroup.setLimits(limits),
     async exec(command, streams) {
       if (!running) throw new Error('the container has ended');
       return execIn({ spec, host, keeper, cgroup, folder }, command, streams);
