@@ -3,7 +3,7 @@ import { type KubeObject, keyOf } from '../../machinery/index.ts';
 import { persistentVolumeClaims, persistentVolumes, pods, storageClasses } from '../resources.ts';
 import { isDefaultClass, waitsForConsumer } from './classes.ts';
 import { claimsOfPod, pendingIndex, volumeNameIndex } from './indexes.ts';
-import { syncClaim } from './sync-claim.ts';
+import { bindPending, syncClaim } from './sync-claim.ts';
 import { syncVolume } from './sync-volume.ts';
 import {
   annotationOf,
@@ -19,7 +19,7 @@ import type { Binder } from './writes.ts';
 /**
  * Binds claims and volumes to each other, and follows both through their lives (upstream: the persistentvolume-binder).
  * One worker deals with both kinds, so that two claims never run for the same volume; keys are 'claim NAMESPACE/NAME' and
- * 'volume NAME'.
+ * 'volume NAME', and 'class NAME' when something of a class has become free.
  */
 export function persistentVolumeBinder(context: PlatformContext): Controller {
   const { client, informers } = context;
@@ -38,7 +38,8 @@ export function persistentVolumeBinder(context: PlatformContext): Controller {
     if (kind === 'claim') {
       const claim = binder.claims.get(rest) as Claim | undefined;
       if (claim) await syncClaim(binder, claim);
-    } else {
+    } else if (kind === 'class') await bindPending(binder, rest);
+    else {
       const volume = binder.volumes.get(rest) as Volume | undefined;
       if (volume) await syncVolume(binder, volume);
     }
@@ -65,7 +66,7 @@ function keysOfClaim(claim: Claim, deleted: boolean): string[] {
   return deleted ? named : [`claim ${keyOf(claim)}`, ...named];
 }
 
-/** Itself, the claims that it has or that name it, and when it is free those that wait for one of its class. */
+/** Itself, the claims that it has or that name it, and when it is free its class: many claims may wait for one. */
 function keysOfVolume({ claims }: Binder, volume: Volume, deleted: boolean): string[] {
   const { name } = volume.metadata;
   const key = claimKeyOf(volume);
@@ -74,7 +75,7 @@ function keysOfVolume({ claims }: Binder, volume: Volume, deleted: boolean): str
     ...(deleted ? [] : [`volume ${name}`]),
     ...(key === undefined ? [] : [`claim ${key}`]),
     ...claimKeys(claims.byIndex(volumeNameIndex, name)),
-    ...(free ? claimKeys(claims.byIndex(pendingIndex, classOfVolume(volume))) : []),
+    ...(free ? [`class ${classOfVolume(volume)}`] : []),
   ];
 }
 
@@ -86,6 +87,7 @@ function keysOfClass({ claims }: Binder, storageClass: StorageClass): string[] {
 
 /** A pod is what a claim may wait for. */
 function keysOfPod({ claims, classes }: Binder, pod: KubeObject): string[] {
+  if (pod.spec?.['nodeName']) return [];
   const waiting = claimsOfPod(pod).filter((key) => {
     const claim = claims.get(key) as Claim | undefined;
     return claim && annotationOf(claim, annotations.bindCompleted) === undefined && waitsForConsumer(claim, classes);

@@ -13,45 +13,39 @@ import { type Amounts, type Claim, classOfClaim, classOfVolume, isBoundTo, modeO
  * first; among these, one that is reserved for the claim, then the smallest that is big enough.
  * @param waits its class wants the scheduler to choose: only a reserved volume will do.
  */
-export function bestMatch(claim: Claim, candidates: readonly Volume[], waits: boolean): Volume | undefined {
-  const wanted = claim.spec?.accessModes ?? [];
-  const groups = Map.groupBy(
-    candidates.filter((volume) => hasModes(volume, wanted)),
-    (volume) => new Set(volume.spec?.accessModes).size,
-  );
-  for (const size of [...groups.keys()].sort((a, b) => a - b)) {
-    const found = bestOf(claim, groups.get(size) ?? [], waits);
-    if (found) return found;
+export function bestMatch(claim: Claim, candidates: Iterable<Volume>, waits: boolean): Volume | undefined {
+  const { accessModes = [], resources, selector: selects } = claim.spec ?? {};
+  const requested = sizeOf(resources?.requests);
+  const selector = selects && labelSelectorOf(selects);
+  const fits = (volume: Volume): boolean =>
+    hasModes(volume, accessModes) &&
+    compareQuantity(sizeOf(volume.spec?.capacity), requested) >= 0 &&
+    modeOf(volume) === modeOf(claim) &&
+    sameAttributes(volume, claim) &&
+    !volume.metadata.deletionTimestamp;
+  const isFree = (volume: Volume): boolean =>
+    !waits &&
+    !volume.spec?.claimRef &&
+    volume.status?.phase === 'Available' &&
+    (!selector || selector.matches(volume.metadata.labels)) &&
+    classOfVolume(volume) === (classOfClaim(claim) ?? '');
+  let best: Volume | undefined;
+  for (const volume of candidates) {
+    if (!(isBoundTo(volume, claim) || isFree(volume)) || !fits(volume)) continue;
+    if (!best || inOrder(volume, best, claim) < 0) best = volume;
   }
-  return undefined;
+  return best;
 }
 
-function bestOf(claim: Claim, candidates: readonly Volume[], waits: boolean): Volume | undefined {
-  const requested = sizeOf(claim.spec?.resources?.requests);
-  const selector = claim.spec?.selector && labelSelectorOf(claim.spec.selector);
-  const able = candidates.filter(
-    (volume) =>
-      (!volume.spec?.claimRef || isBoundTo(volume, claim)) &&
-      compareQuantity(sizeOf(volume.spec?.capacity), requested) >= 0 &&
-      modeOf(volume) === modeOf(claim) &&
-      sameAttributes(volume, claim) &&
-      !volume.metadata.deletionTimestamp,
+/** Among equals by name, so that the choice does not depend on chance. */
+function inOrder(a: Volume, b: Volume, claim: Claim): number {
+  const modes = ({ spec }: Volume) => new Set(spec?.accessModes).size;
+  return (
+    modes(a) - modes(b) ||
+    Number(isBoundTo(b, claim)) - Number(isBoundTo(a, claim)) ||
+    compareQuantity(sizeOf(a.spec?.capacity), sizeOf(b.spec?.capacity)) ||
+    compareText(a.metadata.name, b.metadata.name)
   );
-  const reserved = able.find((volume) => isBoundTo(volume, claim));
-  if (reserved || waits) return reserved;
-  const available = able.filter(
-    (volume) =>
-      volume.status?.phase === 'Available' &&
-      (!selector || selector.matches(volume.metadata.labels)) &&
-      classOfVolume(volume) === (classOfClaim(claim) ?? ''),
-  );
-  return available.sort(smallestFirst)[0];
-}
-
-/** By size, and among equals by name, so that the choice does not depend on chance. */
-function smallestFirst(a: Volume, b: Volume): number {
-  const bySize = compareQuantity(sizeOf(a.spec?.capacity), sizeOf(b.spec?.capacity));
-  return bySize || compareText(a.metadata.name, b.metadata.name);
 }
 
 /** Why a volume that a claim names cannot be bound to it, in the reference's words. */
@@ -73,9 +67,18 @@ function hasModes({ spec }: Volume, wanted: readonly string[]): boolean {
 const sameAttributes = ({ spec: volume }: Volume, { spec: claim }: Claim): boolean =>
   (volume?.volumeAttributesClassName ?? '') === (claim?.volumeAttributesClassName ?? '');
 
+/** Of amounts that stay as they are while they are looked at again and again. */
+const sizes = new WeakMap<Amounts, Quantity>();
+const nothing = parseQuantity(0);
+
 /** What amounts say about storage; nothing counts as zero. */
 export function sizeOf(amounts: Amounts | undefined): Quantity {
-  return parseQuantity(amounts?.['storage'] ?? 0);
+  if (!amounts) return nothing;
+  const known = sizes.get(amounts);
+  if (known) return known;
+  const size = parseQuantity(amounts['storage'] ?? 0);
+  sizes.set(amounts, size);
+  return size;
 }
 
 /** A number of bytes as a quantity, in powers of two where that is exact: '1Gi'. */

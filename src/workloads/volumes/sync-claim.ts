@@ -3,7 +3,7 @@ import { isFinished } from '../pods.ts';
 import { persistentVolumeClaims } from '../resources.ts';
 import type { Pod } from '../types.ts';
 import { defaultClass, waitsForConsumer } from './classes.ts';
-import { classIndex, podClaimIndex, reservedIndex } from './indexes.ts';
+import { classIndex, pendingIndex, podClaimIndex, reservedIndex } from './indexes.ts';
 import { bestMatch, mismatch } from './match.ts';
 import {
   annotationOf,
@@ -29,8 +29,6 @@ async function syncUnbound(binder: Binder, claim: Claim): Promise<void> {
   if (volume) return bind(binder, volume, claim);
   if (await assignDefaultClass(binder, claim)) return;
   const selected = annotationOf(claim, annotations.selectedNode) !== undefined;
-  const node = waits && !selected ? nodeOfUser(binder, claim) : undefined;
-  if (node !== undefined) return selectNode(binder, claim, node);
   if (waits && !selected) sayWhatItWaitsFor(binder, claim);
   else if (classOfClaim(claim)) return askForVolume(binder, claim);
   else {
@@ -38,6 +36,20 @@ async function syncUnbound(binder: Binder, claim: Claim): Promise<void> {
     binder.recorder.event(claim, 'Normal', 'FailedBinding', message);
   }
   await setClaimPhase(binder, claim, 'Pending');
+}
+
+/** Binds the claims of a class that have no volume to what has become free of it. What fits nothing is left as it is. */
+export async function bindPending(binder: Binder, className: string): Promise<void> {
+  // The local copy does not know yet what is bound here.
+  const taken = new Set<Volume>();
+  for (const claim of binder.claims.byIndex(pendingIndex, className) as Claim[]) {
+    if (claim.spec?.volumeName) continue;
+    const free = candidatesFor(binder, claim).filter((volume) => !taken.has(volume));
+    const volume = bestMatch(claim, free, waitsForConsumer(claim, binder.classes));
+    if (!volume) continue;
+    taken.add(volume);
+    await bind(binder, volume, claim);
+  }
 }
 
 function candidatesFor({ volumes }: Binder, claim: Claim): Volume[] {
@@ -54,19 +66,6 @@ async function assignDefaultClass({ client, classes }: Binder, claim: Claim): Pr
   const spec = { ...claim.spec, storageClassName: found.metadata.name };
   await client.update(persistentVolumeClaims, { ...claim, spec });
   return true;
-}
-
-/**
- * Where a pod with the claim was put by somebody who did not choose for the claim as well: by a nodeName in its
- * specification. Upstream such a pod waits for ever.
- */
-function nodeOfUser({ pods }: Binder, claim: Claim): string | undefined {
-  const users = (pods.byIndex(podClaimIndex, keyOf(claim)) as Pod[]).filter((pod) => !isFinished(pod));
-  return users.find(({ spec }) => spec?.nodeName)?.spec?.nodeName;
-}
-
-async function selectNode({ client }: Binder, claim: Claim, node: string): Promise<void> {
-  await client.update<Claim>(persistentVolumeClaims, annotated(claim, { [annotations.selectedNode]: node }));
 }
 
 function sayWhatItWaitsFor({ pods, recorder }: Binder, claim: Claim): void {
