@@ -96,6 +96,20 @@ const altered: Typed[] = [
   ['set subject rolebinding seen --group=devs', '=rolebinding.rbac.authorization.k8s.io/seen subjects updated\n'],
 ];
 
+const finished: Typed[] = [
+  ['create job once --image=busybox -- true', '=job.batch/once created\n'],
+  ['wait job/once --for=condition=Complete --timeout=20s', '=job.batch/once condition met\n'],
+  ['get job once', /^once +Complete +1\/1 /m],
+  ['describe job once', 'Normal  Completed'],
+  ['create cronjob yearly --image=busybox --schedule=@yearly -- true', '=cronjob.batch/yearly created\n'],
+  ['create job now --from=cronjob/yearly', '=job.batch/now created\n'],
+  ['wait job/now --for=condition=Complete --timeout=20s', '=job.batch/now condition met\n'],
+  ['delete cronjob yearly --cascade=foreground', 'deleted'],
+  ['✗ get job now', 'jobs.batch "now" not found'],
+  ['create poddisruptionbudget all --selector=app=none --min-available=1', 'created'],
+  ['wait poddisruptionbudget/all --for=condition=DisruptionAllowed=False --timeout=20s', 'condition met'],
+];
+
 const ran = (node: string): Typed[] => [
   ['run one --image=nginx --port=80 --env=A=b --labels=app=one --expose', 'pod/one created'],
   ['wait pod/one --for=condition=Ready --timeout=20s', 'pod/one condition met'],
@@ -133,6 +147,7 @@ describe.each(['kubectl', 'kubectl-1.30'] as const)('%s', (program) => {
   test('rolls daemon sets out, back and again', () => typed('daemon', daemon));
 
   test('scales, autoscales, exposes and sets', () => typed('altered', altered));
+  test('runs jobs to their end, now and when they are due', () => typed('finished', finished));
 
   test('runs, waits, debugs, tells of events, and empties a node', () => typed('ran', ran('homeport')));
 

@@ -75,6 +75,8 @@ export interface ContainerSpec {
   limits: ContainerLimits;
   /** The id of the container whose processes it sees and can signal; undefined when it has only its own. */
   processesOf: string | undefined;
+  /** Somebody waits for its end: a runtime that runs no programs lets it end at once, and well. */
+  awaited?: boolean;
   /** Takes what the program writes. */
   output: (stream: 'stdout' | 'stderr', chunk: Buffer) => void;
 }

@@ -1,5 +1,5 @@
 import { isIPv4 } from 'node:net';
-import type { ContainerExit, RunningContainer, Runtime, Sandbox } from './runtime.ts';
+import type { ContainerExit, ContainerSpec, RunningContainer, Runtime, Sandbox } from './runtime.ts';
 
 const noPrograms = 'the simulated runtime runs no programs: start Homeport as root on Linux for that';
 
@@ -30,7 +30,7 @@ function simulatedSandbox(id: string, ip: string): Sandbox {
     id,
     ip,
     lost: new Promise(() => undefined),
-    start: async (spec) => simulatedContainer(spec.id),
+    start: async (spec) => simulatedContainer(spec),
     dial: async () => {
       throw new Error(noPrograms);
     },
@@ -39,8 +39,10 @@ function simulatedSandbox(id: string, ip: string): Sandbox {
   };
 }
 
-function simulatedContainer(id: string): RunningContainer {
+function simulatedContainer({ id, awaited }: ContainerSpec): RunningContainer {
   const { promise, resolve } = Promise.withResolvers<ContainerExit>();
+  const end = (code: number): void => resolve({ code, oomKilled: false, finishedAt: new Date() });
+  if (awaited) end(0);
   const refuse = async () => {
     throw new Error(noPrograms);
   };
@@ -48,7 +50,7 @@ function simulatedContainer(id: string): RunningContainer {
     id,
     startedAt: new Date(),
     exited: promise,
-    signal: (name) => resolve({ code: name === 'SIGKILL' ? 137 : 0, oomKilled: false, finishedAt: new Date() }),
+    signal: (name) => end(name === 'SIGKILL' ? 137 : 0),
     resize: async () => undefined,
     exec: refuse,
     attach: refuse,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseQuantity, quantityToNumber } from '../../machinery/index.ts';
+import { controllerOf, parseQuantity, quantityToNumber } from '../../machinery/index.ts';
 import type { NodeImage } from '../images.ts';
 import { type LogFile, openLogFile, removeLog } from '../logs/write-log.ts';
 import type { Container, EphemeralContainer, Pod } from '../pod.ts';
@@ -68,7 +68,10 @@ export async function startContainer(
   const accounts = image.base === 'host' ? hostAccounts : await readAccounts(layers);
   const spec = { ...(await configured(() => containerSpec(record, image, accounts, context))), layers };
   const { user } = spec;
-  if (!deps.runtime.runsPrograms) return { handle: await sandbox.start(spec), log: undefined, user };
+  if (!deps.runtime.runsPrograms) {
+    const handle = await sandbox.start({ ...spec, awaited: isAwaited(record, pod) });
+    return { handle, log: undefined, user };
+  }
   const previous = record.restarts - 2;
   if (previous >= 0) await removeLog(logPath(deps.folders.logs, pod, record.container.name, previous));
   const log = openLogFile(logPath(deps.folders.logs, pod, record.container.name, record.restarts));
@@ -80,6 +83,11 @@ export async function startContainer(
     log.close();
     throw error;
   }
+}
+
+/** Whether nothing goes on before the container has ended: the pod, or its Job. */
+function isAwaited({ kind }: ContainerRecord, pod: Pod): boolean {
+  return kind === 'init' || (kind === 'main' && controllerOf(pod)?.kind === 'Job');
 }
 
 async function configured<T>(action: () => Promise<T>): Promise<T> {
