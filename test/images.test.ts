@@ -178,6 +178,27 @@ describe.runIf(runsPrograms)('pods', () => {
     expect(await homeport.kubectl('logs early')).toBe('pushed');
   });
 
+  test('an image that is in use keeps its layers, whatever is removed', async () => {
+    const layer = await rootLayer(['sleep', 'cat'], { '/etc/motd': 'still here' });
+    registry.image('used', '1', [layer], { config: { Cmd: ['sleep', '1000'], Env: ['PATH=/bin'] } });
+    const name = `${registry.domain}/used:1`;
+    await apply(manifest('user', name, { terminationGracePeriodSeconds: 0 }));
+    await eventually('the pod', async () => ((await phase('user')) === 'Running' ? true : undefined));
+    const told = 'jsonpath={.items[*].status.images[*].names[*]}';
+    await eventually('the node tells of it', async () =>
+      (await homeport.kubectl(['get', 'nodes', '-o', told])).includes(name) ? true : undefined,
+    );
+    expect(await homeportImage('prune', '--all')).not.toContain(name);
+    await homeportImage('rm', name);
+    await homeportImage('prune', '--all');
+    expect(await homeport.kubectl('exec user -- cat /etc/motd')).toBe('still here');
+    const unpacked = () => readdirSync(join(homeport.dataDir, 'images/unpacked'));
+    expect(unpacked()).not.toEqual([]);
+    await homeport.kubectl('delete pod --all --now');
+    await homeportImage('prune', '--all');
+    expect(unpacked()).toEqual([]);
+  });
+
   test('a hostile image gets nowhere, and says why', async () => {
     const victim = join(dir, 'victim');
     writeFileSync(victim, 'untouched');

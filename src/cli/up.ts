@@ -59,7 +59,10 @@ export async function startPlatform(configuration: Configuration, log: Logger): 
     const registry = await startRegistry(store, configuration.registryPort ?? usualPorts.registry);
     running.defer(() => registry.stop());
     insist('--registry-port', configuration.registryPort, registry.port);
-    const { pull } = createPuller(store, new Set(configuration.insecureRegistry));
+    const { pull } = createPuller(store, {
+      insecure: new Set(configuration.insecureRegistry),
+      unpack: runtime.name === 'linux',
+    });
     const images = { ...store, pull };
     const ingressPort = configuration.appsPort ?? usualPorts.apps;
     const apiServer = { host: bindAddress, port: api.port };

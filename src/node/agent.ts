@@ -11,11 +11,12 @@ import { writeIngressStatus } from './ingress/status.ts';
 import type { KubeletDeps } from './kubelet/deps.ts';
 import { startKubelet } from './kubelet/kubelet.ts';
 import { createPodStreams } from './kubelet/streams.ts';
+import { layersInUse } from './layers-in-use.ts';
 import { type NetworkReservation, reserveNetwork } from './linux/network.ts';
 import { startLinuxRuntime } from './linux/runtime.ts';
 import { machineAddress } from './machine-address.ts';
 import { startNodeNetwork, tellOfNoNetwork } from './node-network.ts';
-import { keepLease, machineCapacity, registerNode } from './node-object.ts';
+import { keepImages, keepLease, machineCapacity, registerNode } from './node-object.ts';
 import { type Pod, secrets, services } from './pod.ts';
 import { createBackends } from './proxy/backends.ts';
 import type { Runtime } from './runtime.ts';
@@ -128,10 +129,10 @@ async function startOn(
           addresses: { internal: runtime.hostIp, external: bindAddress },
         });
   stops.push(network?.stop ?? tellOfNoNetwork(context, name));
-  // Of images that were built anew, and of those that were removed. Pods that were left running may stand on any.
-  await (runtime.survivors() === 0 ? images.removeUnused() : Promise.resolve()).catch((error: Error) =>
-    log.warn({ error: error.message }, 'removing layers of images that are gone'),
-  );
+  // Of images that were built anew, and of those that were removed. Pods that were left running may stand on some.
+  await images
+    .removeUnused(await layersInUse(dataDir))
+    .catch((error: Error) => log.warn({ error: error.message }, 'removing layers of images that are gone'));
   await registerNode(client, { name, runtime, images, version });
   const deps: KubeletDeps = {
     client,
@@ -150,6 +151,7 @@ async function startOn(
   const kubelet = startKubelet(name, informers, deps);
   stops.push(kubelet.stop);
   stops.push(
+    keepImages(client, name, images, (error) => log.warn({ error: error.message }, "telling of the node's images")),
     keepLease(client, name, (error) => log.warn({ error: error.message }, "renewing the node's lease")),
     writeIngressStatus(client, informers, machineAddress(bindAddress), log),
   );

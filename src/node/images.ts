@@ -39,8 +39,8 @@ export interface ImageSource {
   pull(reference: string, pullSecrets: readonly unknown[]): Promise<NodeImage>;
   /** Folders with the unpacked layers, base layer first; unpacked on first use, verified and shared: never write there. */
   unpack(image: NodeImage): Promise<string[]>;
-  /** Removes unpacked layers that no image has any more. Only while nothing runs on them. */
-  removeUnused(): Promise<void>;
+  /** Removes unpacked layers that no image has any more, but for the folders of these names, which containers stand on. */
+  removeUnused(inUse: ReadonlySet<string>): Promise<void>;
   /** Calls back after images came or went, also through another process. Returns the way to stop it. */
   onChange(listener: () => void): () => void;
 }

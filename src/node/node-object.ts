@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { arch, cpus, hostname, release, totalmem } from 'node:os';
 import type { Client } from '../client/index.ts';
 import { isReason, type KubeObject, timestamp } from '../machinery/index.ts';
-import type { ImageSource } from './images.ts';
+import type { ImageSource, NodeImage } from './images.ts';
 import { leases, nodes } from './pod.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -71,7 +71,41 @@ async function nodeStatus(facts: NodeFacts, before: KubeObject) {
     conditions: conditions(before),
     daemonEndpoints: { kubeletEndpoint: { Port: 10250 } },
     nodeInfo: nodeInfo(facts),
-    images: images.slice(0, 50).map((image) => ({ names: [image.reference], sizeBytes: image.size })),
+    images: imageList(images),
+  };
+}
+
+/** The largest fifty, as a kubelet tells of them: by digest and by tag. */
+function imageList(images: readonly NodeImage[]) {
+  const sorted = [...images].sort((a, b) => b.size - a.size).slice(0, 50);
+  return sorted.map(({ reference, digest, size }) => {
+    const byDigest = `${reference.replace(/[:@][^/]*$/, '')}@${digest}`;
+    return { names: [...new Set([byDigest, reference])], sizeBytes: size };
+  });
+}
+
+/** How long, in milliseconds, images may come and go before the Node tells of it: a pull changes several things. */
+const settling = 500;
+
+/** Keeps the Node's list of images as they come and go. Returns the way to stop it. */
+export function keepImages(
+  client: Client,
+  name: string,
+  images: ImageSource,
+  failed: (error: Error) => void,
+): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  async function tell(): Promise<void> {
+    const status = { images: imageList(await images.list()) };
+    await client.patch(nodes, { name }, 'merge', { status }, { subresource: 'status' });
+  }
+  const stopListening = images.onChange(() => {
+    clearTimeout(timer);
+    timer = setTimeout(() => void tell().catch(failed), settling);
+  });
+  return () => {
+    clearTimeout(timer);
+    stopListening();
   };
 }
 

@@ -163,8 +163,6 @@ export interface Runtime {
   /** The address of this machine as pods see it. */
   readonly hostIp: string;
   runSandbox(spec: SandboxSpec): Promise<Sandbox>;
-  /** How many sandboxes of an earlier process nobody has taken over yet. */
-  survivors(): number;
   /** The sandbox of a pod that an earlier process has left running; once. */
   takeOver(uid: string): Survivor | undefined;
   /** Takes down those that nobody has taken over. */

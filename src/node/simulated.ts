@@ -11,7 +11,6 @@ export function startSimulatedRuntime(): Runtime {
     runsPrograms: false,
     podCidr: '10.128.0.0/9',
     hostIp: '127.0.0.1',
-    survivors: () => 0,
     takeOver: () => undefined,
     removeSurvivors: async () => undefined,
     async runSandbox(spec) {

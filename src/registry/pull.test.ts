@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { zstdCompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { media } from './oci.ts';
@@ -146,10 +146,12 @@ test('layers that delete and complete those below are unpacked onto them, the ot
   expect((await stat(join(merged, 'etc/b'))).ino).toBe((await stat(join(shared, 'etc/b'))).ino);
   // Once more, and after a start: everything is there.
   expect(await (await openImageStore(dir)).unpack(await pull('app:1'))).toEqual(folders);
-  await store.removeUnused();
+  await store.removeUnused(new Set());
   expect(await store.unpack(await pull('app:1'))).toEqual(folders);
   for (const tag of ['base', '1']) await store.remove(`${registry.domain}/app:${tag}`);
-  await store.removeUnused();
+  await store.removeUnused(new Set([basename(merged)]));
+  expect(await readdir(join(dir, 'unpacked'))).toEqual([basename(merged)]);
+  await store.removeUnused(new Set());
   expect(await readdir(join(dir, 'unpacked'))).toEqual([]);
 });
 

@@ -1,3 +1,4 @@
+import type { Descriptor } from './oci.ts';
 import { familiarReference, formatReference, parseReference, registryDomain, repositoryOf } from './reference.ts';
 import { type Credential, createKeyring } from './remote/credential.ts';
 import type { Insecure } from './remote/endpoint.ts';
@@ -19,7 +20,14 @@ export interface Puller {
   pull(reference: string, configurations: readonly unknown[], tell?: Tell): Promise<StoredImage>;
 }
 
-export function createPuller(store: ImageStore, insecure: Insecure = new Set()): Puller {
+export interface PullerOptions {
+  /** Registries that are spoken to without TLS. */
+  insecure?: Insecure;
+  /** Unpacks what it pulls at once: an image that cannot be unpacked is then one that cannot be had. */
+  unpack?: boolean;
+}
+
+export function createPuller(store: ImageStore, { insecure = new Set(), unpack = false }: PullerOptions = {}): Puller {
   const fetching = new Map<string, Promise<void>>();
 
   async function pullWith(name: string, credential: Credential | undefined, tell: Tell): Promise<StoredImage> {
@@ -28,6 +36,7 @@ export function createPuller(store: ImageStore, insecure: Insecure = new Set()):
     for (let attempt = 1; ; attempt++) {
       const known = attempt === 1 ? (await store.resolve(name))?.digest : undefined;
       const manifest = await fetchImage({ session, dir: store.dir, reference, known, fetching, tell });
+      if (unpack) await extract(store, manifest);
       const image = await store.adopt(name, manifest);
       if (image) return image;
       if (attempt === 3) throw new Error('its layers are removed again and again while it is pulled');
@@ -56,6 +65,14 @@ export function createPuller(store: ImageStore, insecure: Insecure = new Set()):
       });
     },
   };
+}
+
+async function extract(store: ImageStore, manifest: Descriptor): Promise<void> {
+  try {
+    await store.unpackManifest(manifest);
+  } catch (error) {
+    throw new Error(`failed to extract layer: ${error instanceof Error ? error.message : error}`, { cause: error });
+  }
 }
 
 /** Of the embedded registry, whose store this is. */

@@ -128,7 +128,7 @@ test('unpacked layers go when no image has them', async () => {
   await writeFile(join(folder, 'server.js'), 'console.log(3)');
   const [kept] = await store.unpack(await buildImage({ store, folder, tags: ['a:1'] }));
   expect(old).not.toBe(kept);
-  await store.removeUnused();
+  await store.removeUnused(new Set());
   expect(await readdir(join(store.dir, 'unpacked'))).toEqual([kept?.split('/').at(-1)]);
 });
 

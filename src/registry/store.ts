@@ -49,8 +49,10 @@ export interface ImageStore {
   builtTags(reference: string): Promise<string[]>;
   /** Folders of the unpacked layers, lowest first. Unpacked and verified once a layer; never write there. */
   unpack(image: { digest: string }): Promise<string[]>;
-  /** Removes unpacked layers that no image has any more. Only while no container stands on them. */
-  removeUnused(): Promise<void>;
+  /** Unpacks a manifest that is here, whether or not it has a name. */
+  unpackManifest(manifest: Descriptor): Promise<string[]>;
+  /** Removes unpacked layers that no image has any more, but for the folders of these names, which containers stand on. */
+  removeUnused(inUse: ReadonlySet<string>): Promise<void>;
   /** Stores an image from its layers and configuration under some names. */
   put(image: NewImage): Promise<StoredImage>;
   /**
@@ -146,6 +148,7 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
         return current && describe(current);
       }
     },
+    unpackManifest: unpack,
     async unpack(image) {
       const entry = (await readIndex(dir)).manifests.find((found) => found.digest === image.digest);
       if (!entry) throw new Error(`no image with digest ${image.digest} is in the local image store`);
@@ -187,9 +190,9 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
       const entry = await find(reference);
       return entry ? locked(() => replaceNames(dir, [nameOf(entry)], [])) : false;
     },
-    removeUnused: () =>
+    removeUnused: (inUse) =>
       locked(async () => {
-        await removeUnusedLayers(dir);
+        await removeUnusedLayers(dir, inUse);
         await sweep(dir);
       }),
     sweep: () => locked(() => sweep(dir)),

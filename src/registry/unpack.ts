@@ -96,10 +96,10 @@ function decompressor(mediaType: string): Transform {
   return new PassThrough();
 }
 
-/** Removes unpacked layers that no image has any more. Only while nothing runs on them. */
-export async function removeUnusedLayers(dir: string): Promise<void> {
+/** Removes unpacked layers that no image has any more, but for those in use. */
+export async function removeUnusedLayers(dir: string, inUse: ReadonlySet<string>): Promise<void> {
   const { manifests } = await readIndex(dir);
-  const needed = new Set<string>();
+  const needed = new Set(inUse);
   for (const entry of manifests) {
     for (const digest of await blobsOf(dir, entry)) needed.add(folderOf(digest));
     const image = await readImage(dir, entry).catch(() => undefined);
@@ -107,8 +107,17 @@ export async function removeUnusedLayers(dir: string): Promise<void> {
     for (let count = 1; count <= diffIds.length; count++) needed.add(`chain-${chainOf(diffIds.slice(0, count))}`);
   }
   for (const name of await readdir(join(dir, 'unpacked'))) {
-    if (!needed.has(name)) await rm(join(dir, 'unpacked', name), { recursive: true, force: true });
+    const path = join(dir, 'unpacked', name);
+    const [layer = '', halfDone] = name.split('.');
+    if (needed.has(layer) && (halfDone === undefined || !(await isAbandoned(path)))) continue;
+    await rm(path, { recursive: true, force: true });
   }
+}
+
+/** Whether who unpacked into a folder has died meanwhile, as far as its age tells. */
+async function isAbandoned(path: string): Promise<boolean> {
+  const found = await statOf(path);
+  return found !== undefined && Date.now() - found.mtimeMs > 24 * 3600 * 1000;
 }
 
 /** The name of a layer's folder. */

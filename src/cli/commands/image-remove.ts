@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { resourceOf } from '../../machinery/index.ts';
+import { layersInUse } from '../../node/index.ts';
 import type { ImageStore, StoredImage } from '../../registry/index.ts';
 import { connect } from '../connection.ts';
 import { outputOption, withExamples } from '../help.ts';
@@ -41,6 +42,7 @@ export function pruneCommand(): Command {
         if (await store.remove(image.reference)) removed.push(image.reference);
       }
       const freed = await store.sweep();
+      await store.removeUnused(await layersInUse(resolve(data)));
       if (output === 'json') console.log(JSON.stringify({ removed, freed }));
       else {
         for (const name of removed) console.log(`${name}: removed`);

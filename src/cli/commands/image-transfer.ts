@@ -24,7 +24,7 @@ export function pullCommand(): Command {
       .description('bring images from registries into the local store')
       .argument('<image...>', 'names as pods have them; logins are those of docker login'),
   ).action(async (images: string[], flags: TransferFlags) => {
-    const puller = createPuller(await storeOf(flags.data), new Set(flags.insecureRegistry));
+    const puller = createPuller(await storeOf(flags.data), { insecure: new Set(flags.insecureRegistry) });
     const configurations = await dockerConfigurations();
     for (const name of images) {
       const transfers = showTransfers('pulled');

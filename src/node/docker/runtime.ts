@@ -42,7 +42,6 @@ export async function startDockerRuntime(options: { dataDir: string; engine?: En
     hostIp: network.gateway,
     images: engineImages(engine),
     // Containers outlive this process in the engine, but not their logs' way here: the next one starts them anew.
-    survivors: () => 0,
     takeOver: () => undefined,
     removeSurvivors: async () => undefined,
     async runSandbox(spec) {

@@ -117,7 +117,6 @@ async function runPull(name: string, { deps, pod, emit }: ImageContext): Promise
   const began = performance.now();
   try {
     const image = await deps.images.pull(name, await pullSecretsOf(pod, deps));
-    if (deps.runtime.runsPrograms) await unpack(image, deps);
     const took = goDuration(performance.now() - began);
     const message = `Successfully pulled image "${name}" in ${took} (${took} including waiting). Image size: ${image.size} bytes.`;
     emit('Normal', 'Pulled', message);
@@ -127,18 +126,6 @@ async function runPull(name: string, { deps, pod, emit }: ImageContext): Promise
     emit('Warning', 'Failed', `Failed to pull image "${name}": ${failure}`);
     emit('Warning', 'Failed', 'Error: ErrImagePull');
     return { failure };
-  }
-}
-
-/** Now, so that an image that cannot be unpacked is one that cannot be had. */
-async function unpack(image: NodeImage, { images }: Pick<KubeletDeps, 'images'>): Promise<void> {
-  try {
-    await images.unpack(image);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Error(`failed to pull and unpack image "${image.reference}": failed to extract layer: ${why}`, {
-      cause: error,
-    });
   }
 }
 

@@ -121,7 +121,6 @@ export async function startLinuxRuntime(options: {
     podCidr: network.podCidr,
     hostIp: network.gateway,
     memoryDir: state.memoryDir,
-    survivors: () => survivors.size,
     takeOver(uid) {
       const survivor = survivors.get(uid);
       survivors.delete(uid);
