@@ -136,13 +136,15 @@ function owner(): string {
 }
 
 async function removeLeftovers(): Promise<void> {
-  const links: Link[] = JSON.parse((await runTool('ip', ['-json', 'link', 'show', 'type', 'bridge'])) || '[]');
+  const links: Link[] = JSON.parse((await runTool('ip', ['-json', 'link', 'show'])) || '[]');
   const here = readlinkSync('/proc/self/ns/pid');
   for (const link of links) {
     const [mark, pid, start, namespace] = link.ifalias?.split(' ') ?? [];
     if (!/^hp\d+$/.test(link.ifname) || mark !== 'homeport' || namespace !== here) continue;
     if (startTime(Number(pid)) === start) continue;
-    await forgetOutside(Number(link.ifname.slice(2)));
+    // Pods that outlived it stay behind its rules, until it starts again and makes them anew.
+    const hasPods = links.some(({ ifname }) => ifname.startsWith(`${link.ifname}v`));
+    if (!hasPods) await forgetOutside(Number(link.ifname.slice(2)));
     await runTool('ip', ['link', 'delete', link.ifname]).catch((error: Error) => {
       // Another instance that starts now may have removed it first.
       if (!error.message.includes('Cannot find device')) throw error;

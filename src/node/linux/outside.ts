@@ -53,8 +53,7 @@ export async function forgetOutside(index: number): Promise<void> {
   await runTool('ip', ['rule', 'flush', 'protocol', protocolOf(index)]);
   const iptables = await findTool('iptables');
   const network = { index, bridge: `hp${index}`, podCidr: `10.244.${index}.0/24` };
-  for (const [table, chain, ...rule] of iptables ? iptablesRules(network, true) : [])
-    await runTool(iptables ?? '', ['-w', '-t', table, '-D', chain, ...rule]).catch(() => undefined); // It was not there.
+  if (iptables) await removeRules(iptables, network);
   const nft = await findTool('nft');
   if (nft) await runTool(nft, ['-f', '-'], dropTable(network.bridge)).catch(() => undefined); // Nor was nftables.
 }
@@ -67,6 +66,7 @@ export function dropTable(bridge: string): string {
 /** @returns what is in the way */
 async function useIptables(iptables: string, network: Network, translate: boolean): Promise<string | undefined> {
   try {
+    await removeRules(iptables, network);
     for (const [table, chain, ...rule] of iptablesRules(network, translate)) {
       // First of all: other software lets nothing through that it does not know.
       await runTool(iptables, ['-w', '-t', table, '-I', chain, ...rule]);
@@ -75,6 +75,12 @@ async function useIptables(iptables: string, network: Network, translate: boolea
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
+}
+
+/** Those that are there, as an earlier process has set them up. */
+async function removeRules(iptables: string, network: Network): Promise<void> {
+  for (const [table, chain, ...rule] of iptablesRules(network, true))
+    await runTool(iptables, ['-w', '-t', table, '-D', chain, ...rule]).catch(() => undefined); // It was not there.
 }
 
 /** Table, chain and rule; each is inserted before the ones above it. */
