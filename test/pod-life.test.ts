@@ -289,6 +289,26 @@ test('a resize changes what a container may use, without a restart unless it wan
   await kubectl('delete pod sized --now');
 });
 
+test('what shields a container is there, refused, or said to be missing', async () => {
+  const securityContext = { seccompProfile: { type: 'RuntimeDefault' } };
+  await run('filtered', { securityContext, restartPolicy: 'Never', containers: [shell('main', 'true')] });
+  await event(
+    'filtered',
+    'SeccompNotEnforced Container main runs without the seccomp profile RuntimeDefault: this node does not filter system calls',
+  );
+  await run('armored', {
+    containers: [shell('main', 'true', { securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } })],
+  });
+  const refused = await until(
+    'armored',
+    ({ containerStatuses: [main] }) => main?.state['waiting']?.reason === 'CreateContainerConfigError',
+  );
+  expect(refused.containerStatuses[0]?.state['waiting']?.message).toBe(
+    'this node does not support appArmorProfile of type RuntimeDefault in a container',
+  );
+  await kubectl('delete pod filtered armored --now');
+});
+
 test('a pod that is deleted shows how it ended before it is gone, and a shorter grace period counts at once', async () => {
   await run('stubborn', {
     terminationGracePeriodSeconds: 600,

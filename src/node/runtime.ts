@@ -67,6 +67,8 @@ export interface ContainerSpec {
   capabilities: readonly string[];
   noNewPrivileges: boolean;
   readOnlyRoot: boolean;
+  /** Without a filter of system calls, also where the runtime has one. */
+  seccompUnconfined: boolean;
   stdin: boolean;
   /** Stdin closes for good when the first attached client goes. */
   stdinOnce: boolean;
@@ -158,6 +160,8 @@ export interface Runtime {
   readonly name: RuntimeName;
   /** Whether containers are programs. Where they only seem to run, nobody asks them anything. */
   readonly runsPrograms: boolean;
+  /** Whether containers get a filter of system calls unless they want none. */
+  readonly filtersSystemCalls: boolean;
   /** '10.244.0.0/24' */
   readonly podCidr: string;
   /** The address of this machine as pods see it. */

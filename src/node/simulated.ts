@@ -9,6 +9,7 @@ export function startSimulatedRuntime(): Runtime {
   return {
     name: 'simulated',
     runsPrograms: false,
+    filtersSystemCalls: false,
     podCidr: '10.128.0.0/9',
     hostIp: '127.0.0.1',
     takeOver: () => undefined,

@@ -74,7 +74,10 @@ function creation(spec: ContainerSpec, place: ContainerPlace): object {
       GroupAdd: user.groups.map(String),
       CapDrop: ['ALL'],
       CapAdd: spec.capabilities.map((name) => `CAP_${name.toUpperCase()}`),
-      SecurityOpt: spec.noNewPrivileges ? ['no-new-privileges'] : [],
+      SecurityOpt: [
+        ...(spec.noNewPrivileges ? ['no-new-privileges'] : []),
+        ...(spec.seccompUnconfined ? ['seccomp=unconfined'] : []),
+      ],
       ReadonlyRootfs: spec.readOnlyRoot,
       PidsLimit: mostProcesses,
       ...limitsOf(limits),

@@ -59,6 +59,7 @@ test('the engine is told who it runs as and what it may use, and where the podâ€
     user: { uid: 1, gid: 2, groups: [3] },
     capabilities: ['chown'],
     readOnlyRoot: true,
+    seccompUnconfined: true,
     limits: { memory: 1 << 26, cpu: 500 },
     mounts: [{ containerPath: '/data', hostPath: dir, kind: 'folder', readOnly: true }],
   });
@@ -72,7 +73,7 @@ test('the engine is told who it runs as and what it may use, and where the podâ€
     GroupAdd: ['3'],
     CapDrop: ['ALL'],
     CapAdd: ['CAP_CHOWN'],
-    SecurityOpt: ['no-new-privileges'],
+    SecurityOpt: ['no-new-privileges', 'seccomp=unconfined'],
     ReadonlyRootfs: true,
     Memory: 1 << 26,
     CpuQuota: 50_000,

@@ -38,6 +38,7 @@ export async function startDockerRuntime(options: { dataDir: string; engine?: En
   return {
     name: 'docker',
     runsPrograms: true,
+    filtersSystemCalls: true,
     podCidr: network.subnet,
     hostIp: network.gateway,
     images: engineImages(engine),

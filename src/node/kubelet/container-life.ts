@@ -8,6 +8,7 @@ import { backOffFirst, backOffMost, findImage } from './image.ts';
 import { terminationMessage } from './last-words.ts';
 import { startProbes } from './probes.ts';
 import type { ContainerRecord, Running } from './record.ts';
+import { seccompOf } from './refuse.ts';
 import { ConfigError, type Started, startContainer, statusImage, terminationFile } from './start-container.ts';
 import { failedHook, gracePeriod, type LifeContext, longest, stopContainer, targetOf } from './stop-container.ts';
 
@@ -72,6 +73,7 @@ async function start(record: ContainerRecord, image: NodeImage, context: LifeCon
   if (again) countRestart(record);
   context.emit('Normal', 'Created', `Created container: ${name}`);
   context.emit('Normal', 'Started', `Started container ${name}`);
+  warnOfMissingFilter(record, context);
   Object.assign(record, statusImage(image));
   record.containerId = `homeport://${started.handle.id}`;
   record.resources = record.container.resources ?? {};
@@ -111,6 +113,14 @@ export function follow(
     .catch(complain)
     .finally(over.resolve);
   void afterStart(record, state, context, known).catch(complain);
+}
+
+/** Nobody may take a container to be shielded that is not. */
+function warnOfMissingFilter({ container }: ContainerRecord, { deps, pod, emit }: LifeContext): void {
+  if (!deps.runtime.runsPrograms || deps.runtime.filtersSystemCalls || seccompOf(pod, container) !== 'RuntimeDefault')
+    return;
+  const message = `Container ${container.name} runs without the seccomp profile RuntimeDefault: this node does not filter system calls`;
+  emit('Warning', 'SeccompNotEnforced', message);
 }
 
 function countRestart(record: ContainerRecord): void {

@@ -44,10 +44,15 @@ export function unsupportedInContainer(container: Container): string | undefined
   return found && `this node does not support ${found} in a container`;
 }
 
-/** RuntimeDefault is what the runtime does anyway: no new privileges, few capabilities, no filter of system calls. */
+/** What a pod or container asks for of the kernel's security modules. No AppArmor profile is set here, not even the default. */
 function unsupportedProfile(context: PodSecurityContext | SecurityContext | undefined): string | undefined {
   if (context?.seccompProfile?.type === 'Localhost') return 'seccompProfile of type Localhost';
-  if (context?.appArmorProfile?.type === 'Localhost') return 'appArmorProfile of type Localhost';
+  const appArmor = context?.appArmorProfile?.type ?? 'Unconfined';
+  if (appArmor !== 'Unconfined') return `appArmorProfile of type ${appArmor}`;
   if (context?.seLinuxOptions !== undefined) return 'seLinuxOptions';
   return context?.windowsOptions === undefined ? undefined : 'windowsOptions';
 }
+
+/** The seccomp profile that a container asks for: its own, or its pod's. */
+export const seccompOf = (pod: Pod, container: Container): string | undefined =>
+  (container.securityContext?.seccompProfile ?? pod.spec?.securityContext?.seccompProfile)?.type;

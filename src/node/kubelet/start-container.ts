@@ -12,7 +12,7 @@ import { environmentOf, expand } from './env.ts';
 import { capabilitiesOf, userOf } from './identity.ts';
 import { type Accounts, hostAccounts, readAccounts } from './image-accounts.ts';
 import type { ContainerRecord } from './record.ts';
-import { unsupportedInContainer } from './refuse.ts';
+import { seccompOf, unsupportedInContainer } from './refuse.ts';
 
 /** A container's configuration is wrong, or asks for what this node cannot do. */
 export class ConfigError extends Error {
@@ -133,6 +133,7 @@ async function containerSpec(
     capabilities: capabilitiesOf(container),
     noNewPrivileges: container.securityContext?.allowPrivilegeEscalation !== true,
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
+    seccompUnconfined: seccompOf(pod, container) === 'Unconfined',
     stdin: container.stdin === true,
     stdinOnce: container.stdinOnce === true,
     tty: container.tty === true,

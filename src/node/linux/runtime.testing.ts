@@ -69,6 +69,7 @@ export function containerSpec(
     capabilities: ['chown', 'setuid', 'setgid'],
     noNewPrivileges: true,
     readOnlyRoot: false,
+    seccompUnconfined: false,
     stdin: false,
     stdinOnce: false,
     tty: false,

@@ -118,6 +118,7 @@ export async function startLinuxRuntime(options: {
   return {
     name: 'linux',
     runsPrograms: true,
+    filtersSystemCalls: false,
     podCidr: network.podCidr,
     hostIp: network.gateway,
     memoryDir: state.memoryDir,
