@@ -1,5 +1,5 @@
 // What becomes of nodes that are not heard of any more, and of the pods on them.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { addNode, type ControlPlane, type KubeObject, startControlPlane } from '../src/envtest/index.ts';
 import { nodeLifecycleController } from '../src/workloads/node-lifecycle/controller.ts';
 import { taintEvictionController } from '../src/workloads/node-lifecycle/taint-eviction.ts';
@@ -51,8 +51,13 @@ async function runPod(name: string, nodeName: string, tolerations: object[] = []
   await plane.client.patch(pods, { name, namespace: 'default' }, 'strategic', patch, { subresource: 'status' });
 }
 
+const timers: NodeJS.Timeout[] = [];
+afterEach(() => {
+  for (const timer of timers.splice(0)) clearInterval(timer);
+});
+
 /** Keeps a node alive until the test is over. */
-function beat(name: string): Disposable {
+function beat(name: string): void {
   let beats = 0;
   const renew = async (): Promise<void> => {
     beats += 1;
@@ -66,15 +71,14 @@ function beat(name: string): Disposable {
     await plane.client.apply(leases, object, { fieldManager: name, force: true });
   };
   void renew();
-  const timer = setInterval(renew, 300);
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+  timers.push(setInterval(renew, 300));
 }
 
 const unreachable = 'node.kubernetes.io/unreachable';
 
 test('a cordon is a taint', async () => {
   await addNode(plane.context, 'cordoned');
-  using _ = beat('cordoned');
+  beat('cordoned');
   await plane.client.patch(nodes, { name: 'cordoned' }, 'merge', { spec: { unschedulable: true } });
   await taintsOf('cordoned', ['node.kubernetes.io/unschedulable:NoSchedule']);
   await plane.client.patch(nodes, { name: 'cordoned' }, 'merge', { spec: { unschedulable: null } });
@@ -83,7 +87,7 @@ test('a cordon is a taint', async () => {
 
 test('a node that is silent is unreachable; its pods are not ready, and go when they no longer tolerate that', async () => {
   await addNode(plane.context, 'well');
-  using _ = beat('well');
+  beat('well');
   await addNode(plane.context, 'lost');
   const effect = 'NoExecute';
   await runPod('soon', 'lost', [{ key: unreachable, operator: 'Exists', effect, tolerationSeconds: 1 }]);
@@ -114,7 +118,7 @@ test('a node that is silent is unreachable; its pods are not ready, and go when 
     'Normal NodeNotReady: Node lost status is now: NodeNotReady',
   ]);
   // It is back before the time of the others is over.
-  using __ = beat('lost');
+  beat('lost');
   const conditions = [{ type: 'Ready', status: 'True', reason: 'KubeletReady', message: '' }];
   await plane.client.patch(nodes, { name: 'lost' }, 'strategic', { status: { conditions } }, { subresource: 'status' });
   await taintsOf('lost', []);
@@ -126,7 +130,7 @@ test('a node that is silent is unreachable; its pods are not ready, and go when 
 
 test('a node that says it is not ready keeps new pods away', async () => {
   await addNode(plane.context, 'sick');
-  using _ = beat('sick');
+  beat('sick');
   await runPod('patient', 'sick', [{ operator: 'Exists' }]);
   const conditions = [{ type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: 'no network' }];
   await plane.client.patch(nodes, { name: 'sick' }, 'strategic', { status: { conditions } }, { subresource: 'status' });
