@@ -7,6 +7,7 @@ import {
   type StatusCause,
 } from '../../machinery/index.ts';
 import { isGiven } from './checks.ts';
+import { internalForm, type Shape } from './internal-form.ts';
 
 /** The value at a path of keys: 'spec.selector'. */
 function valueAt(object: unknown, path: string): unknown {
@@ -15,11 +16,22 @@ function valueAt(object: unknown, path: string): unknown {
   return value;
 }
 
-/** Fields that an update may not change. */
-export function immutableErrors(object: KubeObject, old: KubeObject, paths: readonly string[]): StatusCause[] {
+/**
+ * Fields that an update may not change.
+ * @param shapes how those are printed that kube-apiserver prints as its own types.
+ */
+export function immutableErrors(
+  object: KubeObject,
+  old: KubeObject,
+  paths: readonly string[],
+  shapes: Readonly<Record<string, Shape>> = {},
+): StatusCause[] {
   return paths
     .filter((path) => !equalJson(valueAt(object, path) ?? null, valueAt(old, path) ?? null))
-    .map((path) => invalidValue(path, valueAt(object, path), 'field is immutable'));
+    .map((path) => {
+      const [value, shape] = [valueAt(object, path), shapes[path]];
+      return invalidValue(path, shape && isFields(value) ? internalForm(value, shape) : value, 'field is immutable');
+    });
 }
 
 /** A field that no update may change, at a path of its own; a list or map that is not there is empty. */

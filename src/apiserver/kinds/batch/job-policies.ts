@@ -13,6 +13,7 @@ import {
 } from '../../../machinery/index.ts';
 import { invalidAll, nonNegative } from '../checks.ts';
 import { numberAt, objectAt, objectsAt, textAt } from '../fields.ts';
+import type { Shape } from '../internal-form.ts';
 
 const MAX_RULES = 20;
 const MAX_EXIT_CODES = 255;
@@ -22,6 +23,21 @@ const MAX_INDEXES_LENGTH = 64 * 1024;
 const actions = ['Count', 'FailIndex', 'FailJob', 'Ignore'];
 const operators = ['In', 'NotIn'];
 const conditionStatuses = ['False', 'True', 'Unknown'];
+
+/** How kube-apiserver prints the policies of a Job. */
+export const successPolicyShape: Shape = {
+  Rules: ['rules', { SucceededIndexes: 'succeededIndexes', SucceededCount: 'succeededCount' }],
+};
+export const failurePolicyShape: Shape = {
+  Rules: [
+    'rules',
+    {
+      Action: 'action',
+      OnExitCodes: ['onExitCodes', { ContainerName: 'containerName', Operator: 'operator=""', Values: 'values' }],
+      OnPodConditions: ['onPodConditions', { Type: 'type', Status: 'status' }],
+    },
+  ],
+};
 
 /** A value of an enumeration that must be given. */
 function enumErrors(value: string, path: string, supported: readonly string[]): StatusCause[] {

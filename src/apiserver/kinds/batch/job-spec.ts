@@ -10,8 +10,9 @@ import { defaultTemplate } from '../apps/pod-template.ts';
 import { nonNegative } from '../checks.ts';
 import { domainPrefixedPathErrors } from '../domain-path.ts';
 import { numberAt, objectAt, objectsAt, setDefault, textAt } from '../fields.ts';
+import { internalForm } from '../internal-form.ts';
 import { podTemplateErrors } from '../pod/spec.ts';
-import { failurePolicyErrors, successPolicyErrors } from './job-policies.ts';
+import { failurePolicyErrors, successPolicyErrors, successPolicyShape } from './job-policies.ts';
 
 const MAX_INT32 = 2 ** 31 - 1;
 const MAX_INDEXED_PARALLELISM = 100_000;
@@ -116,11 +117,7 @@ function successErrors(spec: Fields, path: string): StatusCause[] {
   const policy = objectAt(spec, 'successPolicy');
   if (!policy) return [];
   if (spec['completionMode'] === 'Indexed') return successPolicyErrors(spec, path);
-  const rules = objectsAt(policy, 'rules').map((rule) => ({
-    SucceededIndexes: rule['succeededIndexes'] ?? null,
-    SucceededCount: rule['succeededCount'] ?? null,
-  }));
-  return [invalidValue(path, { Rules: rules }, 'requires indexed completion mode')];
+  return [invalidValue(path, internalForm(policy, successPolicyShape), 'requires indexed completion mode')];
 }
 
 function replacementErrors(spec: Fields, path: string): StatusCause[] {

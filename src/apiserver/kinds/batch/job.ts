@@ -14,6 +14,7 @@ import { inKeyOrder, isGiven, selectorErrors } from '../checks.ts';
 import { ensureObject, mapAt, numberAt, objectAt } from '../fields.ts';
 import { immutableErrors } from '../immutable.ts';
 import { nameWarnings } from '../name-warnings.ts';
+import { failurePolicyShape, successPolicyShape } from './job-policies.ts';
 import { defaultJobSpec, jobSpecErrors } from './job-spec.ts';
 import { jobStatusErrors } from './job-status.ts';
 
@@ -101,19 +102,24 @@ function hostNameErrors({ metadata, spec }: KubeObject): StatusCause[] {
   return [invalidValue('metadata.name', metadata.name, detail)];
 }
 
+const keptFields = [
+  ...[
+    'spec.completionMode',
+    'spec.podFailurePolicy',
+    'spec.backoffLimitPerIndex',
+    'spec.managedBy',
+    'spec.successPolicy',
+  ],
+];
+const printedFields = { 'spec.podFailurePolicy': failurePolicyShape, 'spec.successPolicy': successPolicyShape };
+
 function updateErrors(job: KubeObject, old: KubeObject): StatusCause[] {
   return [
     ...specErrors(job.spec ?? {}),
     ...completionsErrors(job, old),
     ...immutableErrors(job, old, ['spec.selector']),
     ...templateErrors(job, old),
-    ...immutableErrors(job, old, [
-      'spec.completionMode',
-      'spec.podFailurePolicy',
-      'spec.backoffLimitPerIndex',
-      'spec.managedBy',
-      'spec.successPolicy',
-    ]),
+    ...immutableErrors(job, old, keptFields, printedFields),
   ];
 }
 
