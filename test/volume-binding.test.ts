@@ -190,6 +190,18 @@ test('classes: who is asked, who waits, and a default that comes late', async ()
   await remove(classes, 'late');
 });
 
+test('a claim that asks for more waits for whoever can give it', async () => {
+  const spec = { storageClassName: 'grows' };
+  await create(classes, classOf('grows', { allowVolumeExpansion: true }));
+  await create(volumes, volumeOf('grows', spec));
+  await create(claims, claimOf(namespace, 'grows', spec));
+  await becomes(claims, 'grows', bound('grows'));
+  const more = { spec: { resources: { requests: { storage: '2Gi' } } } };
+  await cluster.client.patch(claims, key('grows'), 'merge', more);
+  await says('ExternalExpanding: waiting for an external controller to expand this PVC');
+  await becomes(claims, 'grows', { status: { capacity: { storage: '1Gi' } } });
+});
+
 test('an ephemeral volume is a claim of its pod, and goes with it', async () => {
   const template = { metadata: { labels: { a: 'b' } }, spec: claimOf(namespace, '').spec };
   const pod = (name: string): KubeObject => ({

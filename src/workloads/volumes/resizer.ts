@@ -28,9 +28,7 @@ export function volumeResizer(context: PlatformContext, drivers: VolumeDrivers |
     const driver = drivers?.get(volume.spec.csi?.driver ?? '');
     if (!driver?.abilities.expand) {
       const message = 'waiting for an external controller to expand this PVC';
-      context
-        .recorder('volume_expand')
-        .event(claim, volume.spec.csi ? 'Normal' : 'Warning', 'ExternalExpanding', message);
+      context.recorder('volume_expand').event(claim, 'Normal', 'ExternalExpanding', message);
       return;
     }
     await resize(claim, volume, driver);
