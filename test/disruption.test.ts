@@ -210,6 +210,19 @@ test('kubectl drain waits for what the budget allows', async () => {
   await kubectl('uncordon', 'first');
 }, 90_000);
 
+test('a pod that was to go and stays is called so no longer', async () => {
+  await pod('spared');
+  const target = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: 'evicting' };
+  const conditions = [{ ...target, lastTransitionTime: '2026-01-01T00:00:00Z' }];
+  await plane.client.patch(pods, key('spared'), 'strategic', { status: { conditions } }, { subresource: 'status' });
+  await until(async () => {
+    const { status } = await plane.client.get(pods, key('spared'));
+    const found = ((status?.['conditions'] ?? []) as Fields[]).find(({ type }) => type === 'DisruptionTarget');
+    expect(found).toMatchObject({ status: 'False' });
+    expect([found?.['reason'], found?.['message']]).toEqual([undefined, undefined]);
+  });
+});
+
 function isHealthy({ metadata, status }: KubeObject): boolean {
   const conditions = (status?.['conditions'] ?? []) as Fields[];
   return !metadata.deletionTimestamp && conditions.some(({ type, status: is }) => type === 'Ready' && is === 'True');

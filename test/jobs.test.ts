@@ -1,5 +1,8 @@
 // Jobs from their first pod to their last condition. What the containers do is in their arguments.
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { addNode, type ControlPlane, startControlPlane } from '../src/envtest/index.ts';
 import type { Fields, KubeObject } from '../src/machinery/index.ts';
 import { pods, resource } from './support/cluster.ts';
@@ -318,4 +321,27 @@ describe('policies', () => {
       );
     });
   });
+});
+
+test('every pod is counted once, however often the control plane ends in between', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'homeport-jobs-'));
+  onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
+  const at = { name: 'long', namespace: 'default' };
+  const containers = [{ name: 'main', image: 'main:1', args: ['exit', '0'] }];
+  const template = { spec: { restartPolicy: 'Never', nodeName: 'node', containers } };
+  const spec = { completions: 40, parallelism: 4, template };
+  const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: at, spec };
+  for (const share of [5, 15, 30, 40]) {
+    await using restarted = await startControlPlane({ dataDir, controllers: 'all' });
+    restarted.run((context) => scriptedKubelet(context, script));
+    if (share === 5) await restarted.apply(job);
+    await restarted.until(jobs, at, (object) => Number(object?.status?.['succeeded'] ?? 0) >= share);
+    if (share < 40) continue;
+    await restarted.until(jobs, at, (object) => object?.status?.['completionTime'] !== undefined);
+    const { status } = await restarted.client.get(jobs, at);
+    expect(status).toMatchObject({ succeeded: 40, uncountedTerminatedPods: {} });
+    expect(status?.['failed']).toBeUndefined();
+    const { items } = await restarted.client.list(pods, { namespace: 'default' });
+    expect(items.map(({ metadata }) => metadata.finalizers)).toEqual(Array(40).fill(undefined));
+  }
 });
