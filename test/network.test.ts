@@ -263,7 +263,8 @@ describe.runIf(runtime === 'linux')('in pods', () => {
     await apply('walled', pod('friend'), pod('foe'), pod('vault'), service('vault', 'vault'));
     await kubectl('-n walled wait --for=condition=Ready pod --all --timeout=60s');
     const ip = await jsonpath('walled', 'pod vault', '.status.podIP');
-    const urls = JSON.stringify([`http://${ip}:8080`, 'http://vault']);
+    const clusterIp = await jsonpath('walled', 'svc vault', '.spec.clusterIP');
+    const urls = JSON.stringify([`http://${ip}:8080`, `http://${clusterIp}`]);
     const script = `const ask = (url) => fetch(url).then((r) => r.text(), () => 'refused');
       Promise.all(${urls}.map(ask)).then((all) => console.log(JSON.stringify(all)))`;
     const both = async (from: string): Promise<string[]> =>

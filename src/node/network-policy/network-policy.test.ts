@@ -36,7 +36,7 @@ const model = (...specs: object[]) =>
     specs.map((spec) => policy(spec)),
     world,
   );
-const reject = 'reject with icmp type admin-prohibited';
+const reject = ['meta l4proto tcp reject with tcp reset', 'reject with icmp type admin-prohibited'];
 const all = '{ 10.244.0.2, 10.244.0.3, 10.244.0.4 }';
 
 test('without policies there are no rules', () => {
@@ -44,9 +44,9 @@ test('without policies there are no rules', () => {
 });
 
 test.each([
-  ['nothing in', { policyTypes: ['Ingress'] }, [], [`ip daddr != ${all} return`, reject]],
-  ['nothing out', { policyTypes: ['Egress'] }, [`ip saddr != ${all} return`, reject], []],
-  ['everything in', { ingress: [{}] }, [], [`ip daddr != ${all} return`, `ip daddr ${all} return`, reject]],
+  ['nothing in', { policyTypes: ['Ingress'] }, [], [`ip daddr != ${all} return`, ...reject]],
+  ['nothing out', { policyTypes: ['Egress'] }, [`ip saddr != ${all} return`, ...reject], []],
+  ['everything in', { ingress: [{}] }, [], [`ip daddr != ${all} return`, `ip daddr ${all} return`, ...reject]],
   [
     'pods of the same namespace, some ports',
     {
@@ -68,7 +68,7 @@ test.each([
       'ip daddr != { 10.244.0.4 } return',
       'ip daddr { 10.244.0.4 } ip saddr { 10.244.0.2, 10.244.0.3 } tcp dport { 5432, 6000-6020 } return',
       'ip daddr { 10.244.0.4 } ip saddr { 10.244.0.2, 10.244.0.3 } udp dport { 53 } return',
-      reject,
+      ...reject,
     ],
   ],
   [
@@ -86,7 +86,7 @@ test.each([
     [
       'ip daddr != { 10.244.0.4 } return',
       'ip daddr { 10.244.0.4 } ip saddr { 10.244.0.5 } ip protocol udp return',
-      reject,
+      ...reject,
     ],
   ],
   [
@@ -106,7 +106,7 @@ test.each([
     [
       'ip saddr != { 10.244.0.4 } return',
       'ip saddr { 10.244.0.4 } ip daddr 10.0.0.0/8 ip daddr != 10.1.0.0/16 ip daddr != 10.2.0.0/16 return',
-      reject,
+      ...reject,
     ],
     [],
   ],
@@ -118,7 +118,7 @@ test.each([
       'ip daddr != { 10.244.0.2, 10.244.0.3 } return',
       'ip daddr { 10.244.0.2 } tcp dport { 8080 } return',
       'ip daddr { 10.244.0.3 } tcp dport { 9090 } return',
-      reject,
+      ...reject,
     ],
   ],
   [
@@ -132,7 +132,7 @@ test.each([
       'ip saddr != { 10.244.0.4 } return',
       'ip saddr { 10.244.0.4 } ip daddr { 10.244.0.2 } tcp dport { 8080 } return',
       'ip saddr { 10.244.0.4 } ip daddr { 10.244.0.3 } tcp dport { 9090 } return',
-      reject,
+      ...reject,
     ],
     [],
   ],
@@ -212,6 +212,7 @@ function runs(lines: readonly string[], { from, to, port }: ReturnType<typeof co
       const address = side === 's' ? from : to;
       return (value.match(/[\d./]+/g) ?? []).some((range) => isIn(range, address)) !== (not !== undefined);
     });
+    take(/meta l4proto (\w+) /, ([, protocol]) => protocol === 'tcp');
     take(/ip protocol (\w+) /, ([, protocol]) => protocol === 'tcp');
     take(
       /(tcp|udp|sctp) dport \{ ([^}]*) \} /,
@@ -242,6 +243,6 @@ test('the table replaces the one before as a whole', () => {
     'delete table ip homeport_hp3',
     'table ip homeport_hp3 {',
   ]);
-  expect(text).toContain(`chain ingress {\nip daddr != ${all} return\n${reject}\n}`);
+  expect(text).toContain(`chain ingress {\nip daddr != ${all} return\n${reject.join('\n')}\n}`);
   expect(text).toContain('iifname != "hp3v*" drop');
 });

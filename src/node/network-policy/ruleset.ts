@@ -6,6 +6,9 @@ export function chainsOf(model: PolicyModel): PolicyChains {
   return { egress: chainOf(model.egress, 'saddr', 'daddr'), ingress: chainOf(model.ingress, 'daddr', 'saddr') };
 }
 
+/** A reset, because the kernel sends only a few of the others a second. */
+const refusal = ['meta l4proto tcp reject with tcp reset', 'reject with icmp type admin-prohibited'];
+
 type Field = 'saddr' | 'daddr';
 
 function chainOf({ isolated, allowed }: Side, own: Field, other: Field): string[] {
@@ -13,7 +16,7 @@ function chainOf({ isolated, allowed }: Side, own: Field, other: Field): string[
   return [
     `ip ${own} != ${setOf([...isolated])} return`,
     ...allowed.flatMap((allowance) => rulesOf(allowance, own, other)),
-    'reject with icmp type admin-prohibited',
+    ...refusal,
   ];
 }
 
