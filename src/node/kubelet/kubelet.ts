@@ -88,6 +88,15 @@ export function startKubelet(nodeName: string, informers: Informers, deps: Kubel
   }
 
   const sweepNow = () => sweep(deps, new Set(informer.list().map((object) => object.metadata.uid ?? '')));
+  /** A driver that comes only now takes back what it has brought to pods that are gone, and others wait for it. */
+  function lookAgain(): void {
+    void sweepNow().catch(sweepFailed);
+    for (const worker of workers.values()) {
+      const pod = worker.pod();
+      if (pod.spec?.volumes?.some((volume) => volume.csi ?? claimNameOf(pod, volume))) worker.refresh();
+    }
+  }
+
   function sweepFailed(error: Error): void {
     deps.log.warn({ error: error.message }, 'removing what pods that are gone left behind');
   }
@@ -98,8 +107,7 @@ export function startKubelet(nodeName: string, informers: Informers, deps: Kubel
       for (const object of informer.list()) upsert(object);
       await deps.runtime.removeSurvivors();
       await sweepNow();
-      // A driver that comes only now takes back what it has brought to pods that are gone.
-      if (deps.drivers && !stopping) stops.push(deps.drivers.onChange(() => void sweepNow().catch(sweepFailed)));
+      if (deps.drivers && !stopping) stops.push(deps.drivers.onChange(lookAgain));
     })
     .catch(sweepFailed);
 
