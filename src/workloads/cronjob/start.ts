@@ -14,7 +14,7 @@ export function jobName({ metadata }: CronJob, time: number): string {
 
 /** Starts the job that is due, unless its predecessors may not be disturbed. */
 export async function startJob(control: CronControl, view: CronView, time: number): Promise<void> {
-  const { recorder, client } = control;
+  const { recorder } = control;
   const { cronJob, status } = view;
   const policy = cronJob.spec?.concurrencyPolicy;
   if (policy === 'Forbid' && (status.active ?? []).length > 0) {
@@ -23,24 +23,26 @@ export async function startJob(control: CronControl, view: CronView, time: numbe
     return;
   }
   if (policy === 'Replace') await replaceActive(control, view);
-  let job: Job;
-  try {
-    job = await client.create(jobs, jobOf(cronJob, time));
-    recorder.event(cronJob, 'Normal', 'SuccessfulCreate', `Created job ${job.metadata.name}`);
-  } catch (error) {
-    const there = isReason(error, 'AlreadyExists') ? await ownJob(control, cronJob, time) : undefined;
-    if (!there && !isReason(error, 'AlreadyExists')) {
-      if (!isNamespaceTerminating(error)) {
-        const message = `Error creating job: ${error instanceof Error ? error.message : error}`;
-        recorder.event(cronJob, 'Warning', 'FailedCreate', message);
-      }
-      throw error;
-    }
-    if (!there || status.active?.some(({ uid }) => uid === there.metadata.uid)) return;
-    job = there;
-  }
+  const job = (await createJob(control, cronJob, time)) ?? (await ownJob(control, cronJob, time));
+  if (!job || status.active?.some(({ uid }) => uid === job.metadata.uid)) return;
   status.active = [...(status.active ?? []), referenceTo(job)];
   status.lastScheduleTime = timestamp(time);
+}
+
+/** undefined if there is a job of that name already. */
+async function createJob({ client, recorder }: CronControl, cronJob: CronJob, time: number): Promise<Job | undefined> {
+  try {
+    const job = await client.create(jobs, jobOf(cronJob, time));
+    recorder.event(cronJob, 'Normal', 'SuccessfulCreate', `Created job ${job.metadata.name}`);
+    return job;
+  } catch (error) {
+    if (isReason(error, 'AlreadyExists')) return undefined;
+    if (!isNamespaceTerminating(error)) {
+      const message = `Error creating job: ${error instanceof Error ? error.message : error}`;
+      recorder.event(cronJob, 'Warning', 'FailedCreate', message);
+    }
+    throw error;
+  }
 }
 
 /** The job of that time, if it is the CronJob's: the status could not be written after it was created. */

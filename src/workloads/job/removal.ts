@@ -18,10 +18,9 @@ function sortOut({ completions = 0 }: JobSpec, active: readonly Pod[]): { mispla
   const misplaced: Pod[] = [];
   const left: Pod[] = [];
   for (const [index, pods] of Map.groupBy(active, indexOf)) {
-    const inOrder = index === undefined || index >= completions ? [...pods] : earliestStages(pods);
-    const stays = index === undefined || index >= completions ? undefined : inOrder.pop();
+    const inOrder = earliestStages(pods);
+    if (index !== undefined && index < completions) left.push(...inOrder.splice(-1));
     misplaced.push(...inOrder);
-    if (stays) left.push(stays);
   }
   return { misplaced, left };
 }
