@@ -91,6 +91,7 @@ export type PodSpec = {
   tolerations?: Toleration[];
   affinity?: { nodeAffinity?: NodeAffinity; podAffinity?: PodAffinity; podAntiAffinity?: PodAffinity };
   topologySpreadConstraints?: TopologySpreadConstraint[];
+  resourceClaims?: unknown[];
   priority?: number;
   preemptionPolicy?: string;
   terminationGracePeriodSeconds?: number;

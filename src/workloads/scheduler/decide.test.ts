@@ -60,6 +60,12 @@ describe('one node', () => {
     ['an open node', pod(), { spec: { unschedulable: true } }, `1 node(s) were unschedulable. ${helpless}`],
     ['the node it names', pod({}, named(['x'])), {}, `1 node(s) didn't satisfy plugin(s) [NodeAffinity]. ${helpless}`],
     ['a node of two names', pod({}, named(['x'], ['y'])), {}, 'pod affinity terms conflict. not found'],
+    [
+      'devices by claim',
+      pod({}, { resourceClaims: [{ name: 'gpu', resourceClaimName: 'gpu' }] }),
+      {},
+      'nothing allocates ResourceClaims here yet: ask for devices by extended resources. not found',
+    ],
     ['a friend', pod({}, required('podAffinity', 'w')), {}, `1 node(s) didn't match pod affinity rules. ${helpless}`],
     [
       'a domain',

@@ -2,6 +2,7 @@ import type { LabelSelector } from '../../../machinery/index.ts';
 import type { Plugin } from '../plugin.ts';
 import type { PodInfo } from '../pod-info.ts';
 import type { Storage } from '../storage.ts';
+import { dynamicResources } from './dynamic-resources.ts';
 import { imageLocality } from './image-locality.ts';
 import { interPodAffinity } from './inter-pod-affinity.ts';
 import { nodeAffinity } from './node-affinity.ts';
@@ -25,6 +26,7 @@ export function defaultPlugins(selectorFor: (pod: PodInfo) => LabelSelector | un
     volumeZone(storage),
     podTopologySpread(selectorFor),
     interPodAffinity,
+    dynamicResources,
     balancedAllocation,
     imageLocality,
   ];
