@@ -107,6 +107,7 @@ describe('what it says', () => {
       api: expect.stringMatching(/^https:\/\/127\.0\.0\.1:\d+$/),
       kubeconfig: join(dataDir, 'kubeconfig'),
       apps: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
+      registry: expect.stringMatching(/^registry\.localhost:\d+$/),
       dataDir,
       capabilities: ['compose'],
     });

@@ -1,3 +1,4 @@
+import { createLimit } from './limit.ts';
 import type { Descriptor } from './oci.ts';
 import { familiarReference, formatReference, parseReference, registryDomain, repositoryOf } from './reference.ts';
 import { type Credential, createKeyring } from './remote/credential.ts';
@@ -27,8 +28,12 @@ export interface PullerOptions {
   unpack?: boolean;
 }
 
+/** Images that are pulled at a time. */
+const mostAtOnce = 5;
+
 export function createPuller(store: ImageStore, { insecure = new Set(), unpack = false }: PullerOptions = {}): Puller {
   const fetching = new Map<string, Promise<void>>();
+  const limit = createLimit(mostAtOnce);
 
   async function pullWith(name: string, credential: Credential | undefined, tell: Tell): Promise<StoredImage> {
     const reference = parseReference(name);
@@ -54,7 +59,7 @@ export function createPuller(store: ImageStore, { insecure = new Set(), unpack =
       let failure: unknown;
       for (const credential of credentials.length > 0 ? credentials : [undefined]) {
         try {
-          return await pullWith(name, credential, tell);
+          return await limit(() => pullWith(name, credential, tell));
         } catch (error) {
           failure = error;
         }

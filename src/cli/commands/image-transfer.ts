@@ -36,7 +36,7 @@ export function pullCommand(): Command {
   });
   return withExamples(command, [
     ['homeport image pull nginx:1.27 ghcr.io/acme/app@sha256:…', 'before a train journey'],
-    ['homeport image pull registry.lan:5000/app:1 --insecure-registry registry.lan:5000', 'without TLS'],
+    ['homeport image pull lan:5000/app:1 --insecure-registry lan:5000', 'without TLS'],
   ]);
 }
 

@@ -18,7 +18,7 @@ export function statusCommand(): Command {
     });
   return withExamples(command, [
     ['homeport status', 'for people'],
-    ['homeport status -o json', '{version, pid, ready, api, kubeconfig, apps, registry, dataDir, capabilities}'],
+    ['homeport status -o json', '{version, pid, ready, api, kubeconfig, apps, registry, …}'],
   ]);
 }
 

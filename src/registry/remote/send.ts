@@ -13,8 +13,8 @@ export interface Outgoing {
   body?: Buffer | Readable;
 }
 
-/** How long a registry may say nothing, in milliseconds. */
-const patience = 30_000;
+/** How long a registry may say nothing, in milliseconds: longer while it takes in what it was sent. */
+const patienceFor = (method: Outgoing['method']) => (method === 'GET' || method === 'HEAD' ? 30_000 : 300_000);
 
 /** Sends one request, without following anything. The answer's body must be read or destroyed. */
 export async function send({ method, url, headers, mayBeLocal, body }: Outgoing): Promise<IncomingMessage> {
@@ -26,6 +26,7 @@ export async function send({ method, url, headers, mayBeLocal, body }: Outgoing)
     headers: { 'user-agent': 'homeport', ...headers },
     lookup: resolver(mayBeLocal),
   });
+  const patience = patienceFor(method);
   outgoing.setTimeout(patience, () =>
     outgoing.destroy(new Error(`${url.host} has said nothing for ${patience / 1000} s (i/o timeout)`)),
   );
