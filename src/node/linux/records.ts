@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { renameSync } from 'node:fs';
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerSpec, SandboxSpec } from '../runtime.ts';
@@ -35,6 +35,7 @@ export interface ContainerRecord {
 export type SavedSpec = Omit<ContainerSpec, 'output' | 'env'> & { env: Record<string, string> };
 
 const sandboxFile = 'sandbox.json';
+const endingFile = 'ending.json';
 const containerFile = 'container.json';
 /** The line of /proc/PID/stat that a keeper writes before it does anything. */
 export const keeperFile = 'keeper';
@@ -45,8 +46,10 @@ export const saveSandbox = (folder: string, record: SandboxRecord): Promise<void
 export const saveContainer = (folder: string, record: ContainerRecord): Promise<void> =>
   save(join(folder, containerFile), record);
 
-/** No longer to be taken over, from now on. */
-export const forgetSandbox = (folder: string): void => rmSync(join(folder, sandboxFile), { force: true });
+/** No longer to be taken over, from now on: what a next process finds of it, it ends. */
+export function forgetSandbox(folder: string): void {
+  renameSync(join(folder, sandboxFile), join(folder, endingFile));
+}
 
 /** Whole or not at all. */
 async function save(path: string, record: object): Promise<void> {
@@ -60,6 +63,8 @@ export interface Found {
   folder: string;
   /** undefined for one that cannot be taken over: it was not finished, or it is over. */
   sandbox: SandboxRecord | undefined;
+  /** What holds its namespaces, as far as that is known. */
+  pause: KnownProcess | undefined;
   containers: { folder: string; record: ContainerRecord | undefined; keeper: KnownProcess | undefined }[];
 }
 
@@ -70,12 +75,14 @@ export async function findSandboxes(dir: string): Promise<Found[]> {
     ids.map(async (id) => {
       const folder = join(dir, id);
       const record = await read<SandboxRecord>(join(folder, sandboxFile));
+      const ending = record ?? (await read<SandboxRecord>(join(folder, endingFile)));
       const entries = await readdir(folder, { withFileTypes: true });
       const containers = entries.filter((entry) => entry.isDirectory()).map((entry) => join(folder, entry.name));
       return {
         id,
         folder,
         sandbox: record && isAlive(record.pause) ? record : undefined,
+        pause: ending?.pause,
         containers: await Promise.all(containers.map(findContainer)),
       };
     }),

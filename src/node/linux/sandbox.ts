@@ -56,10 +56,11 @@ export async function createSandbox(spec: SandboxSpec, host: SandboxHost, addres
   try {
     await expectLine(pause, 'ready');
     await layCable(cableOf(address, host), pid);
-    pause.stdin?.end('go\n');
+    pause.stdin?.write('go\n');
     await expectLine(pause, 'done');
     const record = { spec, ...address, pause: knownProcess(pid) };
     await saveSandbox(recordDir, record);
+    pause.stdin?.end('kept\n');
     // It outlives this process, which waits for nothing more from it.
     for (const stream of [pause.stdout, pause.stderr]) stream?.destroy();
     pause.unref();
@@ -77,6 +78,12 @@ export async function createSandbox(spec: SandboxSpec, host: SandboxHost, addres
 export async function adoptSandbox(found: Found, record: SandboxRecord, host: SandboxHost): Promise<LinuxSurvivor> {
   await plugIn(cableOf(record, host));
   const { sandbox, add, place } = handleOf(record, host);
+  // A start that was cut short leaves no container.
+  for (const { record: container, keeper, folder } of found.containers) {
+    if (container) continue;
+    if (keeper) signalKnown(keeper, 'SIGKILL');
+    await removeTree(folder);
+  }
   const containers = found.containers.flatMap(({ record: container }) => {
     if (!container) return [];
     return [
@@ -117,6 +124,17 @@ function handleOf(record: SandboxRecord, host: SandboxHost) {
     return tracked;
   }
 
+  let removed: Promise<void> | undefined;
+  async function takeDown(): Promise<void> {
+    forgetSandbox(place.recordDir);
+    for (const container of containers) container.signal('SIGKILL');
+    await Promise.all([...containers].map((container) => container.remove()));
+    signalKnown(pause, 'SIGKILL');
+    await lost;
+    await removeTree(place.recordDir);
+    await removeTree(place.sandboxDir);
+  }
+
   const sandbox: Sandbox = {
     id: spec.id,
     ip,
@@ -126,14 +144,9 @@ function handleOf(record: SandboxRecord, host: SandboxHost) {
     },
     dial: (port) => dial(ip, pause.pid, port),
     usage: async () => sum(await Promise.all([...containers].map((container) => container.usage()))),
-    async remove() {
-      forgetSandbox(place.recordDir);
-      for (const container of containers) container.signal('SIGKILL');
-      await Promise.all([...containers].map((container) => container.remove()));
-      signalKnown(pause, 'SIGKILL');
-      await lost;
-      await removeTree(place.recordDir);
-      await removeTree(place.sandboxDir);
+    remove() {
+      removed ??= takeDown();
+      return removed;
     },
   };
   return { sandbox, add, place };
@@ -162,6 +175,8 @@ function startPause(spec: SandboxSpec, host: SandboxHost, { ip }: Address, life:
     ...insideOf({ ip, gateway: host.gateway }),
     'end',
     'echo done',
+    // It stays when this process is killed only once it is written down: otherwise nobody would find it again.
+    'read -r kept',
     // The first process of a namespace is the parent of all that have lost theirs: ignoring their ends reaps them.
     `exec ${spec.shareProcesses ? 'env --ignore-signal=CHLD ' : ''}sleep infinity </dev/null >/dev/null 2>&1`,
   ].join('\n');

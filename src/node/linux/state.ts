@@ -51,7 +51,7 @@ export async function openState(dataDir: string): Promise<RuntimeState> {
 /** Ends all processes of a sandbox that nobody takes over, and removes what is written down of it. */
 export async function endSandbox(found: Found): Promise<void> {
   for (const { keeper } of found.containers) if (keeper) signalKnown(keeper, 'SIGKILL');
-  if (found.sandbox) signalKnown(found.sandbox.pause, 'SIGKILL');
+  if (found.pause) signalKnown(found.pause, 'SIGKILL');
   await removeTree(found.folder);
 }
 
