@@ -331,17 +331,22 @@ test('every pod is counted once, however often the control plane ends in between
   const template = { spec: { restartPolicy: 'Never', nodeName: 'node', containers } };
   const spec = { completions: 40, parallelism: 4, template };
   const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: at, spec };
-  for (const share of [5, 15, 30, 40]) {
-    await using restarted = await startControlPlane({ dataDir, controllers: 'all' });
-    restarted.run((context) => scriptedKubelet(context, script));
-    if (share === 5) await restarted.apply(job);
-    await restarted.until(jobs, at, (object) => Number(object?.status?.['succeeded'] ?? 0) >= share);
-    if (share < 40) continue;
-    await restarted.until(jobs, at, (object) => object?.status?.['completionTime'] !== undefined);
-    const { status } = await restarted.client.get(jobs, at);
-    expect(status).toMatchObject({ succeeded: 40, uncountedTerminatedPods: {} });
-    expect(status?.['failed']).toBeUndefined();
-    const { items } = await restarted.client.list(pods, { namespace: 'default' });
-    expect(items.map(({ metadata }) => metadata.finalizers)).toEqual(Array(40).fill(undefined));
-  }
+  const runUntil = async (share: number): Promise<void> => {
+    const restarted = await startControlPlane({ dataDir, controllers: 'all' });
+    try {
+      restarted.run((context) => scriptedKubelet(context, script));
+      if (share === 5) await restarted.apply(job);
+      await restarted.until(jobs, at, (object) => Number(object?.status?.['succeeded'] ?? 0) >= share);
+      if (share < 40) return;
+      await restarted.until(jobs, at, (object) => object?.status?.['completionTime'] !== undefined);
+      const { status } = await restarted.client.get(jobs, at);
+      expect(status).toMatchObject({ succeeded: 40, uncountedTerminatedPods: {} });
+      expect(status?.['failed']).toBeUndefined();
+      const { items } = await restarted.client.list(pods, { namespace: 'default' });
+      expect(items.map(({ metadata }) => metadata.finalizers)).toEqual(Array(40).fill(undefined));
+    } finally {
+      await restarted.stop();
+    }
+  };
+  for (const share of [5, 15, 30, 40]) await runUntil(share);
 });
