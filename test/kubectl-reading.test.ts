@@ -53,7 +53,7 @@ const outputs: Typed[] = [
   ['✗ get cm --field-selector=data.colour=red', 'field label not supported: data.colour'],
   ['✗ get cm -l a=b=c', "found '=', expected: ',' or 'end of string'"],
   ['✗ get things', 'the server doesn\'t have a resource type "things"'],
-  ['✗ top nodes', 'Metrics API not available'],
+  ['top nodes', /^NAME +CPU\(cores\) .*\nhomeport +\d+m +\d+% +\d+Mi /],
   ['describe namespace default', /Status: +Active/],
   ['describe node homeport', 'Allocatable'],
   ['describe cm m0', /colour:\n----\nred/],
