@@ -5,8 +5,8 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'scripts/**/*.test.ts'],
     pool: 'forks',
-    // One more than there are processors: most tests wait for programs, probes and pods more than they compute.
-    maxWorkers: availableParallelism() + 1,
+    // As many as there are processors, not one less: most tests wait for programs, probes and pods more than they compute.
+    maxWorkers: availableParallelism(),
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },
