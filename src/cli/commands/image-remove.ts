@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { resourceOf } from '../../machinery/index.ts';
-import { layersInUse } from '../../node/index.ts';
 import type { ImageStore, StoredImage } from '../../registry/index.ts';
 import { connect } from '../connection.ts';
 import { outputOption, withExamples } from '../help.ts';
@@ -34,6 +33,7 @@ export function pruneCommand(): Command {
     .option('--data <dir>', 'the data directory of the store', '.homeport')
     .addOption(outputOption(['json']))
     .action(async ({ all, data, output }: { all?: boolean; data: string; output?: string }) => {
+      const { layersInUse } = await import('../../node/index.ts');
       const store = await storeOf(data);
       const used = await digestsInUse(store, data);
       const removed: string[] = [];

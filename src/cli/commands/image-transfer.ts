@@ -1,9 +1,8 @@
 import { Command } from 'commander';
-import { createPuller, pushImage } from '../../registry/index.ts';
 import { dockerConfigurations } from '../docker-config.ts';
 import { outputOption, withExamples } from '../help.ts';
 import { bytesText, showTransfers } from '../transfers.ts';
-import { storeOf } from './image-store.ts';
+import { registry, storeOf } from './image-store.ts';
 
 interface TransferFlags {
   data: string;
@@ -24,6 +23,7 @@ export function pullCommand(): Command {
       .description('bring images from registries into the local store')
       .argument('<image...>', 'names as pods have them; logins are those of docker login'),
   ).action(async (images: string[], flags: TransferFlags) => {
+    const { createPuller } = await registry();
     const puller = createPuller(await storeOf(flags.data), { insecure: new Set(flags.insecureRegistry) });
     const configurations = await dockerConfigurations();
     for (const name of images) {
@@ -48,6 +48,7 @@ export function pushCommand(): Command {
       .argument('<image>', 'the image as the store has it')
       .argument('[destination]', 'where it goes (default: where its name says)'),
   ).action(async (image: string, destination: string | undefined, flags: TransferFlags) => {
+    const { pushImage } = await registry();
     const transfers = showTransfers('pushed');
     const pushed = await pushImage({
       store: await storeOf(flags.data),

@@ -1,11 +1,10 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { buildImage } from '../../registry/index.ts';
 import { outputOption, withExamples } from '../help.ts';
 import { printRows } from '../table.ts';
 import { bytesText } from '../transfers.ts';
 import { pruneCommand, removeCommand } from './image-remove.ts';
-import { storeOf } from './image-store.ts';
+import { registry, storeOf } from './image-store.ts';
 import { pullCommand, pushCommand } from './image-transfer.ts';
 
 interface BuildFlags {
@@ -39,6 +38,7 @@ function buildCommand(): Command {
     .option('--workdir <path>', 'the folder inside the image that the program starts in')
     .option('--data <dir>', 'the data directory whose store it goes to', '.homeport')
     .action(async (folder: string, flags: BuildFlags) => {
+      const { buildImage } = await registry();
       const start = performance.now();
       const { entrypoint, workdir, tag: tags } = flags;
       const store = await storeOf(flags.data);
