@@ -1,16 +1,9 @@
+import type { BlobProgress } from '../registry/index.ts';
 import { colours } from './colours.ts';
-
-/** How far a part of a transfer is, in bytes. */
-interface Part {
-  digest: string;
-  done: number;
-  total: number;
-  state: 'transferring' | 'done' | 'present';
-}
 
 /** Shows the parts of a pull or push while it goes on. */
 export interface Transfers {
-  tell(part: Part): void;
+  tell(part: BlobProgress): void;
   /** Everything has been told. */
   end(): void;
 }
@@ -37,7 +30,7 @@ function lines(verb: string): Transfers {
 }
 
 function bars(verb: string): Transfers {
-  const parts = new Map<string, Part>();
+  const parts = new Map<string, BlobProgress>();
   let drawn = 0;
   let last = 0;
   function draw(): void {
@@ -60,17 +53,17 @@ function bars(verb: string): Transfers {
   };
 }
 
-function bar({ digest, done, total, state }: Part, verb: string): string {
+function bar({ digest, done, total, state }: BlobProgress, verb: string): string {
   if (state !== 'transferring') return `${short(digest)}  ${outcome(state, verb)} ${colours.dim(bytesText(total))}`;
   const filled = total > 0 ? Math.round((WIDTH * done) / total) : WIDTH;
   const drawing = `${'█'.repeat(filled)}${colours.dim('░'.repeat(WIDTH - filled))}`;
   return `${short(digest)}  ${drawing} ${bytesText(done)} of ${bytesText(total)}`;
 }
 
-const outcome = (state: Part['state'], verb: string) => (state === 'present' ? 'already there' : verb);
+const outcome = (state: BlobProgress['state'], verb: string) => (state === 'present' ? 'already there' : verb);
 
 /** The first 12 digits of a digest, as docker shows them. */
-export const short = (digest: string) => digest.replace('sha256:', '').slice(0, 12);
+const short = (digest: string) => digest.replace('sha256:', '').slice(0, 12);
 
 /** '17 KiB', '3.4 MiB': for people. */
 export function bytesText(bytes: number): string {
