@@ -1,11 +1,10 @@
 // An hour's churn in minutes: 2,000 pods of deployments that come, grow, roll and go, and what they leave behind, which must
 // be nothing. Usage: npm run bench -- churn
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import { churn, PODS_OF_A_LIFE } from '../test/support/churn.ts';
 import { startHomeport } from '../test/support/homeport.ts';
+import { buildDemoImage } from '../test/support/images.ts';
 import { eventually } from '../test/support/run.ts';
-import { root } from '../test/support/tools.ts';
 import { openFilesOf, tracesOf } from '../test/support/traces.ts';
 import { residentMegabytes } from './support/process.ts';
 import { printTable } from './support/table.ts';
@@ -15,8 +14,7 @@ const LANES = 5;
 
 const platform = await startHomeport();
 try {
-  const built = await platform.homeport(['image', 'build', join(root, 'examples/silly-demo'), '-t', 'churn:1']);
-  assert.equal(built.code, 0, built.stderr);
+  await buildDemoImage(platform, 'churn:1');
   const image = 'churn:1';
   await churn(platform, { lanes: 1, rounds: 1, image });
   const before = await tracesOf(platform);

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
+import { buildDemoImage } from './support/images.ts';
 import { eventually } from './support/run.ts';
 import { root } from './support/tools.ts';
 
@@ -29,8 +30,7 @@ async function why(object: string, namespace: string): Promise<Why> {
 beforeAll(async () => {
   homeport = await startHomeport(['--runtime', 'linux']);
   for (const tag of [image, image.replace('305', '306')]) {
-    const built = await homeport.homeport(['image', 'build', join(root, 'examples/silly-demo'), '-t', tag]);
-    expect(built.code, built.stderr).toBe(0);
+    await buildDemoImage(homeport, tag);
   }
 });
 afterAll(() => homeport.stop());

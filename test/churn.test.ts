@@ -1,11 +1,10 @@
 // Much that comes and goes leaves nothing behind. `npm run bench -- churn` does the same with 2,000 pods.
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chooseRuntime } from '../src/node/index.ts';
 import { churn, PODS_OF_A_LIFE } from './support/churn.ts';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
+import { buildDemoImage } from './support/images.ts';
 import { eventually } from './support/run.ts';
-import { root } from './support/tools.ts';
 import { type Traces, tracesOf } from './support/traces.ts';
 
 const { name: runtime } = await chooseRuntime('auto');
@@ -14,8 +13,7 @@ const image = 'churn:1';
 let platform: TestHomeport;
 beforeAll(async () => {
   platform = await startHomeport();
-  const built = await platform.homeport(['image', 'build', join(root, 'examples/silly-demo'), '-t', image]);
-  expect(built.code, built.stderr).toBe(0);
+  await buildDemoImage(platform, image);
 });
 afterAll(() => platform.stop());
 

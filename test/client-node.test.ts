@@ -18,8 +18,8 @@ import {
 } from '@kubernetes/client-node';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
+import { buildDemoImage } from './support/images.ts';
 import { eventually } from './support/run.ts';
-import { root } from './support/tools.ts';
 
 const image = 'silly-demo:1.4.305';
 const namespace = 'default';
@@ -31,7 +31,7 @@ let core: CoreV1Api;
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'homeport-client-node-'));
   homeport = await startHomeport(['--runtime', 'linux'], dataDir);
-  await homeport.homeport(['image', 'build', join(root, 'examples/silly-demo'), '-t', image]);
+  await buildDemoImage(homeport, image);
   config = new KubeConfig();
   config.loadFromFile(homeport.status.kubeconfig);
   core = config.makeApiClient(CoreV1Api);

@@ -4,13 +4,12 @@ import { spawn } from 'node:child_process';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { get } from 'node:https';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { chooseRuntime } from '../src/node/index.ts';
 import { serverCertificate } from './support/certificates.ts';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
+import { buildDemoImage } from './support/images.ts';
 import { ended, eventually, run } from './support/run.ts';
-import { root } from './support/tools.ts';
 
 const { name: runtime } = await chooseRuntime('auto');
 let homeport: TestHomeport;
@@ -19,8 +18,7 @@ const image = 'silly-demo:1';
 
 beforeAll(async () => {
   homeport = await startHomeport();
-  const built = await homeport.homeport(['image', 'build', join(root, 'examples/silly-demo'), '-t', image]);
-  expect(built, built.stderr).toMatchObject({ code: 0 });
+  await buildDemoImage(homeport, image);
 });
 afterAll(() => homeport.stop());
 

@@ -1,16 +1,14 @@
 // A program in a pod as a client of the API, with nothing but what every pod has: its service account's token and CA.
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chooseRuntime } from '../src/node/index.ts';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
-import { root } from './support/tools.ts';
+import { buildDemoImage } from './support/images.ts';
 
 const { name: runtime } = await chooseRuntime('auto');
 let homeport: TestHomeport;
 beforeAll(async () => {
   homeport = await startHomeport();
-  const built = await homeport.homeport(['image', 'build', join(root, 'examples/silly-demo'), '-t', 'silly-demo:1']);
-  expect(built, built.stderr).toMatchObject({ code: 0 });
+  await buildDemoImage(homeport, 'silly-demo:1');
 });
 afterAll(() => homeport.stop());
 

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
+import { buildDemoImage } from './support/images.ts';
 import { eventually } from './support/run.ts';
-import { root } from './support/tools.ts';
 
 let homeport: TestHomeport;
 const kubectl: TestHomeport['kubectl'] = (args, options) => homeport.kubectl(args, options);
@@ -14,8 +14,7 @@ const image = 'silly-demo:1.4.305';
 beforeAll(async () => {
   homeport = await startHomeport(['--runtime', 'linux']);
   for (const tag of [image, 'silly-demo:1.4.306']) {
-    const built = await homeport.homeport(['image', 'build', join(root, 'examples/silly-demo'), '-t', tag]);
-    expect(built, built.stderr).toMatchObject({ code: 0 });
+    await buildDemoImage(homeport, tag);
   }
 });
 afterAll(() => homeport.stop());

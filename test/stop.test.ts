@@ -1,10 +1,9 @@
 // Ctrl-C is over soon, whatever pods think of it and whatever is under way.
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { chooseRuntime } from '../src/node/index.ts';
 import { startHomeport } from './support/homeport.ts';
+import { buildDemoImage } from './support/images.ts';
 import { ended } from './support/run.ts';
-import { root } from './support/tools.ts';
 
 const { name: runtime } = await chooseRuntime('auto');
 
@@ -31,8 +30,7 @@ test.runIf(runtime === 'linux')(
   { timeout: 60_000 },
   async () => {
     const homeport = await startHomeport();
-    const built = await homeport.homeport(['image', 'build', join(root, 'examples/silly-demo'), '-t', 'silly-demo:1']);
-    expect(built, built.stderr).toMatchObject({ code: 0 });
+    await buildDemoImage(homeport, 'silly-demo:1');
     const interrupt = async (instance: typeof homeport) => {
       const began = performance.now();
       instance.process.kill('SIGINT');

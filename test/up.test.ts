@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { writeForeignCertificates } from './support/certificates.ts';
 import { homeport, startHomeport, type TestHomeport } from './support/homeport.ts';
+import { buildDemoImage } from './support/images.ts';
 import { ended, eventually, run } from './support/run.ts';
 import { root } from './support/tools.ts';
 
@@ -65,8 +66,7 @@ function commandOf(pid: string): string {
 }
 
 async function runSleeper(instance: TestHomeport): Promise<void> {
-  const built = await instance.homeport(['image', 'build', join(root, 'examples/silly-demo'), '-t', 'silly-demo:1']);
-  expect(built.code, built.stderr).toBe(0);
+  await buildDemoImage(instance, 'silly-demo:1');
   await instance.kubectl('create -f -', { input: sleeper });
   await instance.kubectl('wait pod/sleeper --for=condition=Ready --timeout=30s');
   expect(sleepers()).not.toEqual([]);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { chooseRuntime } from '../src/node/index.ts';
 import { startHomeport, type TestHomeport } from './support/homeport.ts';
+import { buildDemoImage } from './support/images.ts';
 import { eventually } from './support/run.ts';
 import { root } from './support/tools.ts';
 
@@ -21,8 +22,7 @@ let homeport: TestHomeport;
 beforeAll(async () => {
   homeport = await startHomeport();
   const image = 'ghcr.io/vfarcic/silly-demo:1.4.235-alpine';
-  const built = await homeport.homeport(['image', 'build', join(root, 'examples/silly-demo'), '-t', image]);
-  expect(built.code, built.stderr).toBe(0);
+  await buildDemoImage(homeport, image);
 });
 afterAll(() => homeport.stop());
 
