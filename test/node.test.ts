@@ -169,6 +169,16 @@ describe('simulated', () => {
     }
   });
 
+  test('a pod whose time is up fails, however long its container would still wait', async () => {
+    const main = { name: 'main', image: 'silly-demo:typo', imagePullPolicy: 'Never' };
+    const began = performance.now();
+    await bench.run('late', { activeDeadlineSeconds: 1, containers: [main] });
+    const status = await bench.until('late', ({ phase }) => phase === 'Failed');
+    expect(status).toMatchObject({ reason: 'DeadlineExceeded' });
+    // A container without an image is looked at again after ten.
+    expect(performance.now() - began).toBeLessThan(6_000);
+  });
+
   test('three hundred pods are ready soon, and gone when deleted', async () => {
     const names = Array.from({ length: 300 }, (_, at) => `many-${at}`);
     await Promise.all(names.map((name) => bench.run(name, { containers: [{ name: 'main', image: 'any' }] })));
@@ -242,6 +252,13 @@ describe.runIf(best === 'linux')('linux', () => {
     await expect
       .poll(async () => (await bench.client.list(events, about)).items.map(fieldPath).sort())
       .toEqual(['containers{main}', 'initContainers{beside}', 'initContainers{one}', 'initContainers{two}']);
+  });
+
+  test('a pod that cannot have its volumes fails when its time is up', async () => {
+    const volumes = [{ name: 'absent', configMap: { name: 'absent' } }];
+    await bench.run('unmounted', { activeDeadlineSeconds: 1, volumes, ...script('sleep 100') });
+    const status = await bench.until('unmounted', ({ phase }) => phase === 'Failed');
+    expect(status).toMatchObject({ reason: 'DeadlineExceeded' });
   });
 
   test('what the node cannot honour is refused, not ignored', async () => {

@@ -16,7 +16,7 @@ import { unsupportedInPod } from './refuse.ts';
 import { readMachineResolvConf, resolvConfOf } from './resolv-conf.ts';
 import { isOver } from './restart-policy.ts';
 import { endInTurn, type Sequence, startInTurn } from './sequence.ts';
-import type { LifeContext } from './stop-container.ts';
+import { type LifeContext, longest } from './stop-container.ts';
 
 /** The loop that keeps one pod as its object says. */
 export interface PodWorker {
@@ -50,6 +50,8 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
   let published = '';
   let setupDelay = retry.first;
   let timer: NodeJS.Timeout | undefined;
+  /** When the timer fires: the soonest of all that the last look waits for. */
+  let due = Number.POSITIVE_INFINITY;
   let failure: { reason: string; message: string } | undefined;
   const wasOver = first.status?.phase === 'Succeeded' || first.status?.phase === 'Failed';
   const startTime = first.status?.startTime ?? timestamp();
@@ -72,10 +74,14 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
     later(setupDelay);
   });
 
+  /** Looks again after this time, or before that for another reason. */
   function later(milliseconds: number): void {
-    clearTimeout(timer);
+    const at = Date.now() + milliseconds;
     // A look that was under way when the pod was to go must not keep the process waiting for the next one.
-    if (!closing && !finished) timer = setTimeout(kick, milliseconds);
+    if (closing || finished || at >= due) return;
+    clearTimeout(timer);
+    due = at;
+    timer = setTimeout(kick, Math.min(milliseconds, longest));
   }
 
   function running(name: string): RunningContainer | undefined {
@@ -90,23 +96,21 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
 
   async function sync(): Promise<void> {
     if (finished || closing) return;
+    clearTimeout(timer);
+    due = Number.POSITIVE_INFINITY;
     if (pod.metadata.deletionTimestamp) return terminate();
     const refused = unsupportedInPod(pod);
     if (refused && !failure) {
       failure = { reason: 'NotSupported', message: refused };
       emit('Warning', 'NotSupported', refused);
     }
-    if (failure || isOver(pod, records)) return finishRunning();
+    if (failure || isOver(pod, records) || (await hasExpired())) return finishRunning();
     if (!(await ensureSandbox())) return publish();
-    await expireIfDue();
     const all = sequence();
     const wait = failure || !all ? undefined : await startInTurn(all);
+    if (wait !== undefined) later(Math.max(wait, 5));
     const renew = volumes.renewAt();
-    const next = Math.min(
-      wait ?? Number.POSITIVE_INFINITY,
-      renew === undefined ? Number.POSITIVE_INFINITY : renew - Date.now(),
-    );
-    if (Number.isFinite(next)) later(Math.max(next, 5));
+    if (renew !== undefined) later(Math.max(renew - Date.now(), 5));
     await publish();
   }
 
@@ -131,14 +135,18 @@ export function startPodWorker(first: Pod, deps: KubeletDeps): PodWorker {
     kick();
   }
 
-  async function expireIfDue(): Promise<void> {
+  /** Whether the pod has been active for as long as it may. If so, what ran has ended. */
+  async function hasExpired(): Promise<boolean> {
     const limit = pod.spec?.activeDeadlineSeconds;
-    if (limit === undefined) return;
+    if (limit === undefined) return false;
     const left = Date.parse(startTime) + limit * 1000 - Date.now();
-    if (left > 0) return later(left);
+    if (left > 0) {
+      later(left);
+      return false;
+    }
     failure = { reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' };
     await endContainers(gracePeriod());
-    kick();
+    return true;
   }
 
   /** Makes the sandbox and the volumes; on failure says so and tries again later. */
