@@ -134,9 +134,3 @@ export function isGiven(value: unknown): boolean {
   if (Array.isArray(value)) return value.length > 0;
   return !isFields(value) || Object.keys(value).length > 0;
 }
-
-/** What is wrong with a name that must fit one segment of a path. */
-export function pathSegmentErrors(name: string): string[] {
-  if (name === '.' || name === '..') return [`may not be '${name}'`];
-  return ['/', '%'].filter((char) => name.includes(char)).map((char) => `may not contain '${char}'`);
-}

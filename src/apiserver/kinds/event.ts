@@ -9,9 +9,10 @@ import {
   type StatusCause,
 } from '../../machinery/index.ts';
 import type { KindStrategy } from '../contracts.ts';
-import { invalidAll, isGiven, pathSegmentErrors } from './checks.ts';
+import { invalidAll, isGiven } from './checks.ts';
 import { numberAt, objectAt, textAt } from './fields.ts';
 import { internalForm, type Shape } from './internal-form.ts';
+import { pathSegmentErrors } from './path-segment.ts';
 
 /** Events of the core group, in their old form (timestamps and count) and their new one (eventTime). */
 export const eventStrategy: KindStrategy = {

@@ -8,8 +8,9 @@ import {
   unsupportedValue,
 } from '../../machinery/index.ts';
 import { defaultMatch, defaultScopes, optionalOneOf, ruleErrors } from './admission-rules.ts';
-import { invalidAll, pathSegmentErrors, selectorErrors } from './checks.ts';
+import { invalidAll, selectorErrors } from './checks.ts';
 import { objectAt, objectsAt, textAt, textsAt } from './fields.ts';
+import { pathSegmentErrors } from './path-segment.ts';
 
 const MATCH_POLICIES = ['Equivalent', 'Exact'];
 /** Nothing is left to change of what is deleted. */

@@ -9,9 +9,10 @@ import {
   unsupportedValue,
 } from '../../machinery/index.ts';
 import type { KindStrategy } from '../contracts.ts';
-import { invalidAll, isGiven, pathSegmentErrors, selectorErrors } from './checks.ts';
+import { invalidAll, isGiven, selectorErrors } from './checks.ts';
 import { objectAt, objectsAt, textAt } from './fields.ts';
 import { internalForm, type Shape } from './internal-form.ts';
+import { pathSegmentErrors } from './path-segment.ts';
 
 const roleRefShape: Shape = { APIGroup: 'apiGroup=""', Kind: 'kind=""', Name: 'name=""' };
 
