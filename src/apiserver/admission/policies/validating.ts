@@ -2,7 +2,7 @@ import { ApiError, type CelBudget, celType, type Fields, forbidden } from '../..
 import { objectsAt, textAt, textsAt } from '../../kinds/fields.ts';
 import { type Compiled, compileExpression, type Evaluation, evaluateExpression } from '../../policy/expressions.ts';
 import { createMatchIndex } from '../match.ts';
-import type { AdmissionRequest, WaitingAdmission } from '../request.ts';
+import { type AdmissionRequest, nameInRefusal, type WaitingAdmission } from '../request.ts';
 import { convertFor } from '../versions.ts';
 import { createPolicies, type Policy } from './definitions.ts';
 import { compileHead, type Head } from './head.ts';
@@ -168,9 +168,8 @@ export function refused(
   reason: string,
   causes: readonly string[],
 ): ApiError {
-  const { object, registration } = request;
-  const { name = '', generateName = '' } = object.metadata ?? {};
-  const refusal = forbidden(registration.served, request.name || name || generateName || 'Unknown', text);
+  const { object, name, registration } = request;
+  const refusal = forbidden(registration.served, nameInRefusal(object, name), text);
   const details = { ...refusal.details, causes: causes.map((message) => ({ message })) };
   return new ApiError(code, reason, refusal.message, details);
 }
