@@ -106,6 +106,23 @@ test('a custom resource is pruned, defaulted, validated and served in every vers
   expect(changed).toMatchObject({ spec: { size: 4 }, status: { seen: 2 }, metadata: { generation: 2 } });
 });
 
+test('changes of a custom resource are counted, and those of a PriorityClass are not, whose name it may have', async () => {
+  const paths = [
+    await install('PriorityClass', { type: 'object', properties: { size: { type: 'integer' } } }),
+    '/apis/scheduling.k8s.io/v1/priorityclasses',
+  ];
+  const generations = paths.map(async (path) => {
+    const apiVersion = path.split('/').slice(2, 4).join('/');
+    const created = await post(path, { apiVersion, kind: 'PriorityClass', metadata: { name: 'counted' }, value: 1 });
+    const changed = await merge(`${path}/counted`, { spec: { size: 1 }, description: 'x' });
+    return [created.metadata.generation, changed.metadata.generation];
+  });
+  expect(await Promise.all(generations)).toEqual([
+    [1, 2],
+    [1, 1],
+  ]);
+});
+
 test('a new default shows on objects that were stored before it', async () => {
   const path = await install('Gadget', { type: 'object', properties: { a: { type: 'string' } } });
   await post(path, { apiVersion: 'example.com/v1', kind: 'Gadget', metadata: { name: 'x' }, spec: {} });

@@ -21,6 +21,10 @@ export const priorityClassStrategy: KindStrategy = {
   applyDefaults(priorityClass) {
     priorityClass['preemptionPolicy'] ??= 'PreemptLowerPriority';
   },
+  prepareForCreate({ metadata }) {
+    // Upstream counts the creation of a class, but not its changes.
+    metadata.generation = 1;
+  },
   validate(priorityClass, old) {
     if (old) return priorityChangeErrors(priorityClass, old);
     const errors = priorityErrors(priorityClass.metadata.name, numberAt(priorityClass, 'value') ?? 0);

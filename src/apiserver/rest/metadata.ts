@@ -100,7 +100,6 @@ const WITH_GENERATION = new Set([
   'Pod',
   'PodDisruptionBudget',
   'PodTemplate',
-  'PriorityClass',
   'PriorityLevelConfiguration',
   'ReplicaSet',
   'ReplicationController',
@@ -117,8 +116,7 @@ function countsGenerations({ custom, served }: Registration): boolean {
 
 /** Counts a change of what the object asks for: everything but metadata, and but status where status is separate. */
 export function bumpGeneration(object: KubeObject, old: KubeObject, registration: Registration): void {
-  // A PriorityClass stays at its first generation.
-  if (!countsGenerations(registration) || registration.served.kind === 'PriorityClass') return;
+  if (!countsGenerations(registration)) return;
   const ignored = new Set(['metadata', 'apiVersion', 'kind']);
   if (hasStatus(registration) || !registration.custom) ignored.add('status');
   const fields = new Set([...Object.keys(object), ...Object.keys(old)].filter((field) => !ignored.has(field)));
