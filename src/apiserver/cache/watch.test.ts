@@ -6,7 +6,7 @@ import type { Selection } from './selection.ts';
 import { openWatch, type Watch, type WatchRequest } from './watch.ts';
 
 const PODS = { group: '', resource: 'pods' };
-const EVERYTHING: Selection = { fieldOf: () => '' };
+const EVERYTHING: Selection = {};
 
 function put(store: Store, name: string, labels: Record<string, string>, namespace = 'a') {
   const object: KubeObject = { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels } };

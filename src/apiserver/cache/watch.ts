@@ -119,8 +119,8 @@ export function openWatch(cache: ResourceCache, revision: () => number, request:
  * The objects that a watch may begin with; held by reference, as they may change before a slow client has them all. Which
  * of them it is for is found out as it goes: to parse them all takes too long for one turn.
  */
-function initialEntries(cache: ResourceCache, { namespace, ...selection }: Selection): readonly Entry[] {
-  return [...cache.candidates(selection).from(namespace)];
+function initialEntries(cache: ResourceCache, selection: Selection): readonly Entry[] {
+  return [...cache.candidates(selection).from(selection.namespace)];
 }
 
 /** What a change is to a watcher: an object that enters its selection is ADDED, one that leaves it DELETED. */

@@ -119,7 +119,7 @@ export function listQuery(request: ApiRequest, registration: Registration): List
 export function selectionOf(request: ApiRequest, registration: Registration): Selection {
   const { info, query } = request;
   const { served } = registration;
-  const selection: Selection = { fieldOf: () => '' };
+  const selection: Selection = {};
   if (served.namespaced && info.namespace) selection.namespace = info.namespace;
   if (!served.namespaced) selection.namespace = '';
   if (info.name) selection.name = info.name;
@@ -127,10 +127,9 @@ export function selectionOf(request: ApiRequest, registration: Registration): Se
   if (labels) selection.labels = parseLabelSelector(labels);
   const fields = query.get('fieldSelector');
   if (fields) {
-    selection.fields = parseFieldSelector(fields);
-    const readers = new Map(selection.fields.map(({ field }) => [field, fieldReader(registration, field)]));
-    selection.fieldOf = (entry, field) => readers.get(field)?.(entry) ?? '';
-    const isConverted = selection.fields.some(({ field }) => !NAMES.includes(field));
+    const required = parseFieldSelector(fields);
+    selection.fields = required.map(({ field, ...test }) => ({ ...test, read: fieldReader(registration, field) }));
+    const isConverted = required.some(({ field }) => !NAMES.includes(field));
     if (isConverted && registration.prepare) selection.prepare = registration.prepare;
   }
   return selection;

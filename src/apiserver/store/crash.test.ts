@@ -84,7 +84,7 @@ function checkWatches(before: Contents, from: number, said: readonly Said[], sto
     for (const { what, key, revision = 0, value } of said) {
       if (what === 'watched' && key.startsWith(resource)) see(key, revision, value);
     }
-    const selection = { fieldOf: () => '' };
+    const selection = {};
     const options = { selection, after: last, initial: false, initialBookmark: false };
     const watch = openWatch(store.cache({ group: '', resource }), () => store.revision, options);
     for (const item of watch.pull(100_000)) {

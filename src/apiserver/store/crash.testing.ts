@@ -36,7 +36,7 @@ function say(said: Said): void {
 async function hammer(folder: string): Promise<void> {
   const store = createStore(lmdbBackend(folder));
   for (const resource of ['configmaps', 'secrets']) {
-    const selection = { fieldOf: () => '' };
+    const selection = {};
     const options = { selection, after: undefined, initial: false, initialBookmark: false };
     const watch = openWatch(store.cache({ group: '', resource }), () => store.revision, options);
     watch.onReady(() => {

@@ -10,7 +10,7 @@ import { lmdbBackend } from './lmdb.ts';
 import { createStore, type Store } from './store.ts';
 
 const RESOURCES = ['configmaps', 'secrets'].map((resource) => ({ group: '', resource }));
-const EVERYTHING = { fieldOf: () => '' };
+const EVERYTHING = {};
 
 type State = ReadonlyMap<string, string>;
 

@@ -101,7 +101,7 @@ test('with a bump of the revision, whoever watched the old line gets 410, and ne
   expect(restored).toMatchObject({ revision: revision + 1_000, floor: revision + 1_000, objects: 20, records: 20 });
   const again = opened(dataDir);
   expect(contents(again)).toEqual(before);
-  const request = { selection: { fieldOf: () => '' }, initial: false, initialBookmark: false };
+  const request = { selection: {}, initial: false, initialBookmark: false };
   for (const after of [revision, later.revision]) {
     expect(() => openWatch(again.cache(CONFIG_MAPS), () => again.revision, { ...request, after })).toThrow(/too old/);
   }
@@ -121,7 +121,7 @@ test('without a bump the history goes on: a watch resumes across the restore', a
   const target = join(folder, 'elsewhere');
   await restoreSnapshot(file, target, { force: false, bumpRevision: 0 });
   const again = opened(target);
-  const selection = { fieldOf: () => '' };
+  const selection = {};
   const options = { selection, after: 1, initial: false, initialBookmark: false };
   const watch = openWatch(again.cache(CONFIG_MAPS), () => again.revision, options);
   expect(watch.pull(100).map(({ type }) => type)).toEqual([...Array(20).fill('ADDED'), 'MODIFIED', 'DELETED']);

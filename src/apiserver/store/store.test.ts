@@ -60,7 +60,7 @@ async function applyAll(store: Store, model: Map<string, string>, operations: Op
 }
 
 function contents(store: Store): Map<string, string> {
-  const { entries } = listPage(store.cache(CONFIG_MAPS), store.revision, { fieldOf: () => '' }, { limit: 0 });
+  const { entries } = listPage(store.cache(CONFIG_MAPS), store.revision, {}, { limit: 0 });
   return new Map(
     entries.map(({ namespace, name, object }) => [`${namespace}/${name}`, (object['data'] as { value: string }).value]),
   );
@@ -96,7 +96,7 @@ describe.each([
           await applyAll(store, model, before);
           const replayed = contents(store);
           const watch = openWatch(store.cache(CONFIG_MAPS), () => store.revision, {
-            selection: { fieldOf: () => '' },
+            selection: {},
             after: store.revision,
             initial: false,
             initialBookmark: false,
@@ -134,7 +134,7 @@ describe.each([
             const page = listPage(
               store.cache(CONFIG_MAPS),
               store.revision,
-              { fieldOf: () => '' },
+              {},
               { limit, ...(token === undefined ? {} : { continue: token }) },
             );
             for (const { namespace, name, object } of page.entries) {
@@ -203,7 +203,7 @@ describe('the store on disk', () => {
     expect(again.revision).toBe(revision + 2);
     expect([...contents(again)]).toEqual([['a/x', '2']]);
     const watch = openWatch(again.cache(CONFIG_MAPS), () => again.revision, {
-      selection: { fieldOf: () => '' },
+      selection: {},
       after: revision - 1,
       initial: false,
       initialBookmark: false,
@@ -239,7 +239,7 @@ describe('the store on disk', () => {
     expect([...contents(again)]).toEqual([['a/x', 'last']]);
     const open = () =>
       openWatch(again.cache(CONFIG_MAPS), () => again.revision, {
-        selection: { fieldOf: () => '' },
+        selection: {},
         after: first.revision,
         initial: false,
         initialBookmark: false,
