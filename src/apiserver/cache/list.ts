@@ -38,19 +38,15 @@ const LOOKS = 64;
  * @throws ApiError 410 when the revision of the token, or the exact one, is no longer retained, 504 when it is still to
  * come; 400 for a bad token.
  */
-export function listInTurns(...list: Parameters<typeof listPage>): Page | Promise<Page> {
-  const steps = collect(...list);
+export function listPage(
+  cache: ResourceCache,
+  revision: number,
+  selection: Selection,
+  request: PageRequest,
+): Page | Promise<Page> {
+  const steps = collect(cache, revision, selection, request);
   const turned = oneTurn(steps);
   return isPage(turned) ? turned : furtherTurns(steps, turned);
-}
-
-/** As listInTurns, in one turn. */
-export function listPage(cache: ResourceCache, revision: number, selection: Selection, request: PageRequest): Page {
-  const steps = collect(cache, revision, selection, request);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done) return value;
-  }
 }
 
 /** The page once it is complete; it yields where it can be left for a while, or what it has to wait for. */

@@ -8,7 +8,7 @@ import {
   notFound,
   timestamp,
 } from '../../machinery/index.ts';
-import { selects } from '../cache/selection.ts';
+import { listPage } from '../cache/list.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
 import type { Entry } from '../store/entry.ts';
@@ -101,9 +101,7 @@ export async function removeCollection(core: Core, registration: Registration, r
   const options = deleteOptions(request);
   const selection = selectionOf(request, registration);
   const cache = core.store.cache(registration.storage);
-  const selected = [...cache.candidates(selection).from(selection.namespace)].filter((entry) =>
-    selects(selection, entry),
-  );
+  const { entries: selected } = await listPage(cache, core.store.revision, selection, { limit: 0 });
   const deleted: Entry[] = [];
   const left = selected.values();
   // The workers share what is left; one that does not wait for admission leaves the next object to the same transaction.

@@ -1,5 +1,5 @@
 import { notFound } from '../../machinery/index.ts';
-import { listInTurns, type Page, tooLargeRevision } from '../cache/list.ts';
+import { listPage, type Page, tooLargeRevision } from '../cache/list.ts';
 import { openWatch } from '../cache/watch.ts';
 import type { Core } from '../core.ts';
 import type { Registration } from '../registry/registration.ts';
@@ -51,7 +51,7 @@ export function list(core: Core, registration: Registration, request: ApiRequest
   const limitedAt = match === undefined && query.limit > 0 && resourceVersion !== undefined && resourceVersion > 0;
   const exact = match === 'Exact' || limitedAt ? resourceVersion : undefined;
   const cache = core.store.cache(registration.storage);
-  const listed = listInTurns(cache, core.store.revision, query.selection, {
+  const listed = listPage(cache, core.store.revision, query.selection, {
     limit: query.limit,
     ...(query.continue === undefined ? {} : { continue: query.continue }),
     ...(exact === undefined ? {} : { exact }),

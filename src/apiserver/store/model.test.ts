@@ -123,7 +123,7 @@ const newWatch = fc.tuple(resourceOf, fc.nat({ max: 10 })).map(
   ([resource, back]): Step =>
     async (model, real) => {
       const after = Math.max(1, real.store.revision - back);
-      const watch = unlessCompacted(model, after, () => watchFrom(real.store, resource, after));
+      const watch = await unlessCompacted(model, after, () => watchFrom(real.store, resource, after));
       if (watch) {
         real.watches.push({ resource, watch, view: new Map(stateAt(model, resource.resource, after)), last: after });
       }
@@ -159,14 +159,14 @@ const look = fc.constant<Step>(async (model, real) => {
  * What comes of asking for a revision; undefined for 410, which only what is compacted away may give. It need not: a resource
  * that nothing happened to since is still known as it was then.
  */
-function unlessCompacted<T>(
+async function unlessCompacted<T>(
   model: Model,
   revision: number,
-  ask: () => T,
+  ask: () => T | Promise<T>,
   refused?: (error: unknown) => void,
-): T | undefined {
+): Promise<T | undefined> {
   try {
-    return ask();
+    return await ask();
   } catch (error) {
     expect(error).toMatchObject({ code: 410, reason: 'Expired' });
     expect(revision).toBeLessThan(model.floor);
@@ -179,8 +179,8 @@ const exactList = fc.tuple(resourceOf, fc.nat({ max: 10 })).map(
   ([resource, back]): Step =>
     async (model, { store }) => {
       const exact = Math.max(1, store.revision - back);
-      const list = (): Page => listPage(store.cache(resource), store.revision, EVERYTHING, { limit: 0, exact });
-      const found = unlessCompacted(model, exact, list);
+      const list = () => listPage(store.cache(resource), store.revision, EVERYTHING, { limit: 0, exact });
+      const found = await unlessCompacted(model, exact, list);
       if (!found) return;
       expect(found.revision).toBe(exact);
       expect(pairs(found)).toEqual(inOrder(stateAt(model, resource.resource, exact)));
@@ -191,7 +191,7 @@ const firstPage = fc.tuple(resourceOf, fc.integer({ min: 1, max: 3 })).map(
   ([resource, limit]): Step =>
     async (model, real) => {
       const { store } = real;
-      const page = listPage(store.cache(resource), store.revision, EVERYTHING, { limit });
+      const page = await listPage(store.cache(resource), store.revision, EVERYTHING, { limit });
       const wanted = stateAt(model, resource.resource, store.revision);
       if (page.continue === undefined) return void expect(pairs(page)).toEqual(inOrder(wanted));
       real.lists.push({ resource, token: page.continue, got: pairs(page), wanted, revision: page.revision });
@@ -206,10 +206,10 @@ const nextPage = fc.integer({ min: 1, max: 3 }).map(
       if (!list) return;
       const { resource, token, revision } = list;
       const { store } = real;
-      const page = (text: string, most = limit): Page =>
+      const page = async (text: string, most = limit): Promise<Page> =>
         listPage(store.cache(resource), store.revision, EVERYTHING, { limit: most, continue: text });
       let inconsistent = '';
-      const next = unlessCompacted(
+      const next = await unlessCompacted(
         model,
         revision,
         () => page(token),
@@ -220,7 +220,7 @@ const nextPage = fc.integer({ min: 1, max: 3 }).map(
       if (!next) {
         const last = list.got.at(-1)?.[0] ?? '';
         const now = inOrder(new Map([...stateAt(model, resource.resource, store.revision), [last, '']]));
-        expect(pairs(page(inconsistent, 0))).toEqual(now.slice(now.findIndex(([key]) => key === last) + 1));
+        expect(pairs(await page(inconsistent, 0))).toEqual(now.slice(now.findIndex(([key]) => key === last) + 1));
         return;
       }
       expect(next.revision).toBe(revision);

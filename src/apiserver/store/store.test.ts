@@ -59,8 +59,8 @@ async function applyAll(store: Store, model: Map<string, string>, operations: Op
   await Promise.all(writes);
 }
 
-function contents(store: Store): Map<string, string> {
-  const { entries } = listPage(store.cache(CONFIG_MAPS), store.revision, {}, { limit: 0 });
+async function contents(store: Store): Promise<Map<string, string>> {
+  const { entries } = await listPage(store.cache(CONFIG_MAPS), store.revision, {}, { limit: 0 });
   return new Map(
     entries.map(({ namespace, name, object }) => [`${namespace}/${name}`, (object['data'] as { value: string }).value]),
   );
@@ -78,7 +78,7 @@ describe.each([
         const store = createStore(backend());
         const model = new Map<string, string>();
         await applyAll(store, model, operations);
-        expect(sorted(contents(store))).toEqual(sorted(model));
+        expect(sorted(await contents(store))).toEqual(sorted(model));
         await store.close();
       }),
       { numRuns: 25 },
@@ -94,7 +94,7 @@ describe.each([
           const store = createStore(backend());
           const model = new Map<string, string>();
           await applyAll(store, model, before);
-          const replayed = contents(store);
+          const replayed = await contents(store);
           const watch = openWatch(store.cache(CONFIG_MAPS), () => store.revision, {
             selection: {},
             after: store.revision,
@@ -127,11 +127,11 @@ describe.each([
           const store = createStore(backend());
           const model = new Map<string, string>();
           await applyAll(store, model, before);
-          const wanted = [...contents(store)];
+          const wanted = [...(await contents(store))];
           const got: [string, string][] = [];
           let token: string | undefined;
           do {
-            const page = listPage(
+            const page = await listPage(
               store.cache(CONFIG_MAPS),
               store.revision,
               {},
@@ -201,7 +201,7 @@ describe('the store on disk', () => {
 
     const again = createStore(lmdbBackend(path));
     expect(again.revision).toBe(revision + 2);
-    expect([...contents(again)]).toEqual([['a/x', '2']]);
+    expect([...(await contents(again))]).toEqual([['a/x', '2']]);
     const watch = openWatch(again.cache(CONFIG_MAPS), () => again.revision, {
       selection: {},
       after: revision - 1,
@@ -236,7 +236,7 @@ describe('the store on disk', () => {
       newest.revision,
     ]);
     const again = createStore(backend);
-    expect([...contents(again)]).toEqual([['a/x', 'last']]);
+    expect([...(await contents(again))]).toEqual([['a/x', 'last']]);
     const open = () =>
       openWatch(again.cache(CONFIG_MAPS), () => again.revision, {
         selection: {},
