@@ -1,52 +1,27 @@
 // What a client sends byte for byte, against what an endpoint reads: requests that hide in others, upgrades that are none.
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { type AddressInfo, connect, type Socket } from 'node:net';
+import type { IncomingMessage, Server } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type FakeInformers, fakeInformers } from '../fakes.testing.ts';
-import { endpointSlices, services } from '../pod.ts';
-import { createBackends } from '../proxy/backends.ts';
-import { type IngressServer, startIngressServer } from './server.ts';
+import { startTestIngress, type TestIngress } from './ingress.testing.ts';
 
-let informers: FakeInformers;
-let ingress: IngressServer;
+let ingress: TestIngress;
 let server: Server;
 /** What the endpoint has read: 'METHOD PATH BODY'. */
 let seen: string[];
 
 beforeEach(async () => {
   seen = [];
-  server = createServer((request, response) => {
+  ingress = await startTestIngress();
+  server = await ingress.serve((request, response) => {
     void text(request).then((body) => {
       seen.push(`${request.method} ${request.url} ${body}`);
       response.end('done');
     });
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  informers = fakeInformers();
-  const metadata = { name: 'web', namespace: 'a', labels: { 'kubernetes.io/service-name': 'web' } };
-  informers.put(services, { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } });
-  informers.put(endpointSlices, {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata,
-    endpoints: [{ addresses: ['127.0.0.1'] }],
-    ports: [{ port: (server.address() as AddressInfo).port }],
-  });
-  ingress = await startIngressServer({
-    informers,
-    backends: createBackends(informers),
-    readSecret: () => Promise.reject(new Error('there are no Secrets')),
-    host: '127.0.0.1',
-    port: 0,
-  });
+  ingress.publish('web', [server]);
 });
-afterEach(async () => {
-  await ingress.stop();
-  server.closeAllConnections();
-  server.close();
-});
+afterEach(() => ingress.stop());
 
 async function text(request: IncomingMessage): Promise<string> {
   let all = '';
@@ -55,7 +30,7 @@ async function text(request: IncomingMessage): Promise<string> {
 }
 
 function send(...lines: string[]): Socket {
-  const socket = connect(Number(new URL(ingress.url).port), '127.0.0.1');
+  const socket = connect(ingress.port, '127.0.0.1');
   socket.write(lines.join('\r\n'));
   return socket;
 }

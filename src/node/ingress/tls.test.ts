@@ -1,63 +1,38 @@
 // TLS and plain HTTP on one port: who is shown which certificate, and what is told when there is none.
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { type AddressInfo, connect as connectPlain } from 'node:net';
+import { connect as connectPlain } from 'node:net';
 import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { serverCertificate } from '../../../test/support/certificates.ts';
 import { type KubeObject, keyOf } from '../../machinery/index.ts';
-import { type FakeInformers, fakeInformers } from '../fakes.testing.ts';
-import { endpointSlices, ingressClasses, ingresses, secrets, services } from '../pod.ts';
+import { ingressClasses, ingresses, secrets } from '../pod.ts';
 import { createBackends } from '../proxy/backends.ts';
+import { startTestIngress, type TestIngress } from './ingress.testing.ts';
 import { watchProblems } from './problems.ts';
-import { type IngressServer, startIngressServer } from './server.ts';
 
-let informers: FakeInformers;
-let ingress: IngressServer;
+let ingress: TestIngress;
 let backend: Server;
 let stored: Map<string, KubeObject>;
 let reads: string[];
-let port: number;
 
 beforeEach(async () => {
-  backend = createServer((request, response) => {
-    response.end(`${request.headers.host} ${request.headers['x-forwarded-proto']}`);
-  });
-  backend.listen(0, '127.0.0.1');
-  await once(backend, 'listening');
-  informers = fakeInformers();
   stored = new Map();
   reads = [];
-  const metadata = { name: 'web', namespace: 'a', labels: { 'kubernetes.io/service-name': 'web' } };
-  informers.put(services, { apiVersion: 'v1', kind: 'Service', metadata, spec: { ports: [{ port: 80 }] } });
-  informers.put(endpointSlices, {
-    apiVersion: 'discovery.k8s.io/v1',
-    kind: 'EndpointSlice',
-    metadata,
-    endpoints: [{ addresses: ['127.0.0.1'] }],
-    ports: [{ port: (backend.address() as AddressInfo).port }],
+  ingress = await startTestIngress(async (namespace, name) => {
+    reads.push(name);
+    const found = stored.get(`${namespace}/${name}`);
+    if (!found) throw new Error(`secrets "${name}" not found`);
+    return found;
   });
-  ingress = await startIngressServer({
-    informers,
-    backends: createBackends(informers),
-    async readSecret(namespace, name) {
-      reads.push(name);
-      const found = stored.get(`${namespace}/${name}`);
-      if (!found) throw new Error(`secrets "${name}" not found`);
-      return found;
-    },
-    host: '127.0.0.1',
-    port: 0,
+  backend = await ingress.serve((request, response) => {
+    response.end(`${request.headers.host} ${request.headers['x-forwarded-proto']}`);
   });
-  port = Number(new URL(ingress.url).port);
+  ingress.publish('web', [backend]);
 });
-afterEach(async () => {
-  await ingress.stop();
-  backend.closeAllConnections();
-  backend.close();
-});
+afterEach(() => ingress.stop());
 
 let versions = 0;
 function secret(name: string, data: Partial<Record<string, string>>): void {
@@ -70,12 +45,12 @@ function secret(name: string, data: Partial<Record<string, string>>): void {
     data: Object.fromEntries(encoded),
   };
   stored.set(keyOf(object), object);
-  informers.put(secrets, object);
+  ingress.informers.put(secrets, object);
 }
 
 function rule(name: string, host: string | undefined, secretName: string, more: object = {}): void {
   const paths = [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'web', port: { number: 80 } } } }];
-  informers.put(ingresses, {
+  ingress.informers.put(ingresses, {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'Ingress',
     metadata: { name, namespace: 'a', uid: name },
@@ -89,7 +64,7 @@ function rule(name: string, host: string | undefined, secretName: string, more: 
 
 /** The host that the certificate which a client is shown is for, or the code of its error. */
 async function shown(servername: string): Promise<string> {
-  const socket: TLSSocket = connect({ host: '127.0.0.1', port, servername, rejectUnauthorized: false });
+  const socket: TLSSocket = connect({ host: '127.0.0.1', port: ingress.port, servername, rejectUnauthorized: false });
   try {
     await once(socket, 'secureConnect');
     return String(socket.getPeerCertificate().subject.CN);
@@ -103,7 +78,7 @@ async function shown(servername: string): Promise<string> {
 async function get(host: string, secure: boolean): Promise<string> {
   const send = secure ? httpsRequest : httpRequest;
   const tls = { servername: host, rejectUnauthorized: false, agent: false as const };
-  const request = send({ host: '127.0.0.1', port, headers: { host }, ...tls }).end();
+  const request = send({ host: '127.0.0.1', port: ingress.port, headers: { host }, ...tls }).end();
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   let text = '';
   for await (const chunk of response) text += chunk;
@@ -150,7 +125,7 @@ test('WebSockets pass over TLS', async () => {
   sockets.on('connection', (client) => client.on('message', (text) => client.send(`echo ${text}`)));
   const headers = { host: 'app.example.org' };
   const options = { headers, servername: 'app.example.org', rejectUnauthorized: false };
-  const client = new WebSocket(`wss://127.0.0.1:${port}`, options);
+  const client = new WebSocket(`wss://127.0.0.1:${ingress.port}`, options);
   await once(client, 'open');
   client.send('hello');
   expect(String((await once(client, 'message'))[0])).toBe('echo hello');
@@ -160,7 +135,7 @@ test('WebSockets pass over TLS', async () => {
 
 test('a connection that is neither ends with an error, and breaks nothing', async () => {
   for (const bytes of [[0x16, 1, 2, 3, 4, 5, 6, 7], [0, 0, 0], [0x16]]) {
-    const socket = connectPlain(port, '127.0.0.1');
+    const socket = connectPlain(ingress.port, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.end(Buffer.from(bytes));
     socket.resume();
@@ -173,8 +148,8 @@ test('a connection that is neither ends with an error, and breaks nothing', asyn
 test('an Ingress that names what is not there gets an Event for each thing, once', async () => {
   const recorded: string[] = [];
   const stop = watchProblems({
-    informers,
-    backends: createBackends(informers),
+    informers: ingress.informers,
+    backends: createBackends(ingress.informers),
     certificates: ingress.certificates,
     recorder: {
       event: (_about, _type, reason, message) => void recorded.push(`${reason}: ${message}`),
@@ -186,7 +161,7 @@ test('an Ingress that names what is not there gets an Event for each thing, once
   rule('two', 'two.example.org', 'empty', { defaultBackend: backendOf('web', 81) });
   rule('other', 'x', 'missing', { ingressClassName: 'theirs' });
   const theirs = { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'theirs' } };
-  informers.put(ingressClasses, { ...theirs, spec: { controller: 'example.org/theirs' } });
+  ingress.informers.put(ingressClasses, { ...theirs, spec: { controller: 'example.org/theirs' } });
   secret('empty', {});
   const all = [
     'CertificateNotUsable: the Secret a/empty has no tls.crt',
@@ -207,10 +182,10 @@ test('Ingresses of a class that another controller has are left to it', async ()
   expect(await get('app.example.org', false)).toBe('app.example.org http');
   const metadata = { name: 'nginx', annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } };
   const nginx = { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata };
-  informers.put(ingressClasses, { ...nginx, spec: { controller: 'k8s.io/ingress-nginx' } });
+  ingress.informers.put(ingressClasses, { ...nginx, spec: { controller: 'k8s.io/ingress-nginx' } });
   expect(await get('app.example.org', false)).toContain('nothing answers at');
   rule('one', 'app.example.org', 'tls');
   expect(await get('app.example.org', false), 'nor those of the default class').toContain('nothing answers at');
-  informers.put(ingressClasses, { ...nginx, spec: { controller: 'homeport.dev/ingress' } });
+  ingress.informers.put(ingressClasses, { ...nginx, spec: { controller: 'homeport.dev/ingress' } });
   expect(await get('app.example.org', false)).toBe('app.example.org http');
 });
