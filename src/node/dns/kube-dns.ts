@@ -78,7 +78,7 @@ function serviceAt(clusterIP: string | undefined): KubeObject {
 async function keepSlice(client: Client, address: string): Promise<void> {
   const content = {
     endpoints: [{ addresses: [address], conditions: { ready: true } }],
-    ports: ports.map(({ name, port, protocol }) => ({ name, port, protocol })),
+    ports,
   };
   const metadata = {
     ...kubeDns,

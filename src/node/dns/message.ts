@@ -201,6 +201,13 @@ function spelledOut(message: Buffer, { type, data, end }: ReadRecord): Buffer {
   ]);
 }
 
+/** A message as a stream carries it, with its length before it (RFC 1035, 4.2.2). */
+export function framed(message: Buffer): Buffer {
+  const length = Buffer.alloc(2);
+  length.writeUInt16BE(message.length, 0);
+  return Buffer.concat([length, message]);
+}
+
 /** The bytes of a name, its end included: one buffer a label. */
 export function* labelBytes(labels: readonly string[]): Generator<Buffer> {
   for (const label of labels) yield Buffer.from(String.fromCharCode(label.length) + label, 'latin1');

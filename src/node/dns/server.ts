@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { answerForCluster, type ZoneSource } from './kubernetes.ts';
-import { type Answer, codes, MessageError, type Query, readQuery } from './message.ts';
+import { type Answer, codes, framed, MessageError, type Query, readQuery } from './message.ts';
 import type { Upstream } from './upstream.ts';
 import { writeAnswer, writeError } from './write-message.ts';
 
@@ -82,9 +82,7 @@ function serveStream(socket: Socket, answer: (message: Buffer) => Promise<Buffer
     pending -= 1;
     if (!message) return void socket.destroy();
     if (socket.destroyed) return;
-    const length = Buffer.alloc(2);
-    length.writeUInt16BE(message.length, 0);
-    socket.write(Buffer.concat([length, message]));
+    socket.write(framed(message));
     if (ended && pending === 0) return void socket.end();
     socket.resume();
     next();

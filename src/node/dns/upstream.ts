@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 import { connect, isIP } from 'node:net';
-import { codes, MessageError, type RawRecord, readResponse } from './message.ts';
+import { codes, framed, headerSize, labelBytes, MessageError, type RawRecord, readResponse } from './message.ts';
 
 /** The machine's resolvers, which answer for every name that is not the cluster's. */
 export interface Upstream {
@@ -97,11 +97,7 @@ function askByStream(query: Buffer, { address, port }: Resolver): Promise<Buffer
   return new Promise((resolve, reject) => {
     const socket = connect({ host: address, port, noDelay: true, timeout: patience });
     let got: Buffer = Buffer.alloc(0);
-    socket.on('connect', () => {
-      const length = Buffer.alloc(2);
-      length.writeUInt16BE(query.length, 0);
-      socket.write(Buffer.concat([length, query]));
-    });
+    socket.on('connect', () => socket.write(framed(query)));
     socket.on('data', (chunk) => {
       got = Buffer.concat([got, chunk]);
       if (got.length < 2 || got.length < 2 + got.readUInt16BE(0)) return;
@@ -117,27 +113,29 @@ function askByStream(query: Buffer, { address, port }: Resolver): Promise<Buffer
 
 /** Whether a message answers this query: a response with its id and its question, letter for letter. */
 function answers(message: Buffer, query: Buffer): boolean {
-  if (message.length < 12 || message.readUInt16BE(0) !== query.readUInt16BE(0) || !(message.readUInt8(2) & 0x80))
+  if (
+    message.length < headerSize ||
+    message.readUInt16BE(0) !== query.readUInt16BE(0) ||
+    !(message.readUInt8(2) & 0x80)
+  )
     return false;
   // A resolver that could not read the query may leave the question out.
   if (message.readUInt16BE(4) === 0) return (message.readUInt8(3) & 15) !== codes.success;
   const end = questionEnd(query);
-  return message.subarray(12, end).equals(query.subarray(12, end));
+  return message.subarray(headerSize, end).equals(query.subarray(headerSize, end));
 }
 
 function questionEnd(query: Buffer): number {
-  let at = 12;
+  let at = headerSize;
   while (query[at]) at += 1 + (query[at] ?? 0);
   return at + 5;
 }
 
 function queryFor(name: string, type: number): Buffer {
-  const labels = name.split('.').map((label) => {
-    if (label.length > 63 || label === '') throw new MessageError(`${name} is not a name`);
-    return Buffer.from(String.fromCharCode(label.length) + label, 'latin1');
-  });
+  const labels = name.split('.');
+  if (labels.some((label) => label.length > 63 || label === '')) throw new MessageError(`${name} is not a name`);
   const header = Buffer.from([0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
-  return Buffer.concat([header, ...labels, Buffer.from([0, type >>> 8, type & 0xff, 0, 1])]);
+  return Buffer.concat([header, ...labelBytes(labels), Buffer.from([type >>> 8, type & 0xff, 0, 1])]);
 }
 
 /** Read each time: a laptop that changes its network changes its resolvers. */
