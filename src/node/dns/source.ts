@@ -1,9 +1,9 @@
 import type { Informers } from '../../client/index.ts';
 import { endpointSlices, namespaces, services } from '../pod.ts';
+import { slicesByService } from '../proxy/backends.ts';
 import type { ZoneSource } from './kubernetes.ts';
 
 const byAddress = 'address';
-const byService = 'service-name';
 const byClusterIp = 'clusterIP';
 
 /** The zone as the informers tell it. */
@@ -11,10 +11,8 @@ export function informerSource(informers: Informers, rest: Pick<ZoneSource, 'ser
   const service = informers.for(services);
   const slice = informers.for(endpointSlices);
   const namespace = informers.for(namespaces, true);
+  const slicesOf = slicesByService(informers);
   service.addIndex(byClusterIp, ({ spec }) => (spec?.['clusterIPs'] ?? []) as string[]);
-  slice.addIndex(byService, ({ metadata }) => [
-    `${metadata.namespace}/${metadata.labels?.['kubernetes.io/service-name'] ?? ''}`,
-  ]);
   slice.addIndex(byAddress, (object) =>
     ((object['endpoints'] ?? []) as { addresses?: string[] }[]).flatMap(({ addresses }) => addresses ?? []),
   );
@@ -27,7 +25,7 @@ export function informerSource(informers: Informers, rest: Pick<ZoneSource, 'ser
     ready: () => ready,
     namespaceExists: (name) => namespace.get(name) !== undefined,
     service: (ns, name) => service.get(`${ns}/${name}`),
-    slices: (ns, name) => slice.byIndex(byService, `${ns}/${name}`),
+    slices: (ns, name) => slicesOf(`${ns}/${name}`),
     serviceAt: (ip) => service.byIndex(byClusterIp, ip)[0],
     slicesAt: (ip) => slice.byIndex(byAddress, ip),
   };

@@ -41,14 +41,12 @@ export interface Backends {
   targets(service: KubeObject, port: ServicePort, node?: string): Target[];
 }
 
-const byService = 'service';
 const byName = 'name';
 
 export function createBackends(informers: Informers): Backends {
   const serviceInformer = informers.for(services);
-  const sliceInformer = informers.for(endpointSlices);
+  const slicesOf = slicesByService(informers);
   serviceInformer.addIndex(byName, (object) => [object.metadata.name]);
-  sliceInformer.addIndex(byService, (object) => [serviceOfSlice(object)]);
   let turn = 0;
 
   return {
@@ -61,7 +59,7 @@ export function createBackends(informers: Informers): Backends {
       return ports.find((port) => port.name === 'http') ?? ports.find((port) => port.port === 80) ?? ports[0];
     },
     targets(service, port, node) {
-      const slices = sliceInformer.byIndex(byService, `${service.metadata.namespace}/${service.metadata.name}`);
+      const slices = slicesOf(`${service.metadata.namespace}/${service.metadata.name}`);
       const those = (passes: (endpoint: Endpoint) => boolean) =>
         slices.flatMap((slice) =>
           targetsOf(slice as unknown as Slice, port, (each) => passes(each) && (!node || each.nodeName === node)),
@@ -75,6 +73,15 @@ export function createBackends(informers: Informers): Backends {
       return [...found.slice(first), ...found.slice(0, first)];
     },
   };
+}
+
+const byService = 'service';
+
+/** Finds the EndpointSlices of a Service by its 'NAMESPACE/NAME'. */
+export function slicesByService(informers: Informers): (service: string) => KubeObject[] {
+  const informer = informers.for(endpointSlices);
+  informer.addIndex(byService, (slice) => [serviceOfSlice(slice)]);
+  return (service) => informer.byIndex(byService, service);
 }
 
 /** 'NAMESPACE/NAME' of the Service that an EndpointSlice belongs to. */
