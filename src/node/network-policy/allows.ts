@@ -1,4 +1,4 @@
-import { BlockList } from 'node:net';
+import { BlockList, isIPv4 } from 'node:net';
 import type { Allowance, PolicyModel, Protocol, Side } from './model.ts';
 
 /** A connection that somebody wants to make. */
@@ -26,8 +26,10 @@ function isPeer(peers: Allowance['peers'], address: string): boolean {
   return isWithin(peers.cidr, address) && !peers.except.some((range) => isWithin(range, address));
 }
 
-function isWithin(cidr: string, address: string): boolean {
-  const [network = '', prefix = '32'] = cidr.split('/');
+/** Whether an IPv4 address is in a range ('10.0.0.0/8'). IPv6 addresses are nobody's here, and in no range. */
+export function isWithin(range: string, address: string): boolean {
+  const [network = '', prefix = '32'] = range.trim().split('/');
+  if (!isIPv4(network)) return false;
   const list = new BlockList();
   list.addSubnet(network, Number(prefix), 'ipv4');
   return list.check(address, 'ipv4');

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { afterEach, expect, test } from 'vitest';
 import { fakeInformers } from '../fakes.testing.ts';
 import { pods } from '../pod.ts';
@@ -35,16 +36,21 @@ async function ask(port: number, host = '127.0.0.1'): Promise<string> {
   }
 }
 
-function start(allowed = true) {
+function start(allowed = true, external = '127.0.0.1') {
   const informers = fakeInformers();
   const recorded: string[] = [];
+  const clients = new Set<string>();
   const recorder = {
     event: (_about: unknown, _type: string, reason: string, message: string) =>
       void recorded.push(`${reason}: ${message}`),
     flush: async () => undefined,
   };
-  const addresses = { internal: '127.0.0.2', external: '127.0.0.1' };
-  stops.push(startHostPorts({ informers, recorder, addresses, nodeName: 'homeport', allows: () => allowed }));
+  const addresses = { internal: '127.0.0.2', external };
+  const allows = ({ from }: { from: string }) => {
+    clients.add(from);
+    return allowed;
+  };
+  stops.push(startHostPorts({ informers, recorder, addresses, nodeName: 'homeport', allows }));
   const put = (ports: object[], status: object = { podIP: '127.0.0.1', phase: 'Running' }) => {
     const metadata = { name: 'a', namespace: 'a', uid: 'a' };
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata };
@@ -52,7 +58,7 @@ function start(allowed = true) {
     informers.put(pods, { ...pod, spec, status: { ...status } });
     return { ...pod, spec };
   };
-  return { informers, recorded, put };
+  return { informers, recorded, clients, put };
 }
 
 test("a pod answers at the machine's addresses as long as it is there", async () => {
@@ -88,4 +94,14 @@ test('policies hold at the ports of the machine, too', async () => {
   const [containerPort, hostPort] = [await listening(), await freePort()];
   put([{ containerPort, hostPort }]);
   await expect.poll(() => ask(hostPort)).toBe('ECONNRESET');
+});
+
+const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ family }) => family === 'IPv6'));
+
+test.runIf(hasIpv6)('policies know an IPv4 client, also where both families are listened on', async () => {
+  const { put, clients } = start(true, '::');
+  const [containerPort, hostPort] = [await listening(), await freePort()];
+  put([{ containerPort, hostPort }]);
+  await expect.poll(() => ask(hostPort)).toBe('hello');
+  expect([...clients]).toEqual(['127.0.0.1']);
 });

@@ -65,7 +65,8 @@ function passConnection(socket: Socket, rules: FrontendRules): void {
   rules.sockets.add(socket);
   socket.on('close', () => rules.sockets.delete(socket));
   socket.on('error', () => socket.destroy());
-  const client = socket.remoteAddress ?? '';
+  // Where both families are listened on, an IPv4 client comes in IPv6's clothes.
+  const client = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
   if (!rules.maySpeak(client)) return void socket.resetAndDestroy();
   if (rules.answerer) return void rules.answerer.connection(socket);
   connectAny(rules.targets(client)).then(

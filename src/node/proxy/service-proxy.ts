@@ -1,8 +1,8 @@
-import { BlockList, isIPv4, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Logger } from 'pino';
 import type { EventRecorder, Informers } from '../../client/index.ts';
 import { equalJson, type KubeObject, keyOf } from '../../machinery/index.ts';
-import type { Connection } from '../network-policy/allows.ts';
+import { type Connection, isWithin } from '../network-policy/allows.ts';
 import { endpointSlices, services } from '../pod.ts';
 import { createAddressBook } from './addresses.ts';
 import { createAffinity } from './affinity.ts';
@@ -186,11 +186,5 @@ export function startServiceProxy(options: ServiceProxyOptions): ServiceProxy {
 /** Whether a client is among those that a load balancer is for: `loadBalancerSourceRanges`, by default everybody. */
 function isInSourceRanges({ spec }: KubeObject, client: string): boolean {
   const ranges = (spec?.['loadBalancerSourceRanges'] ?? []) as string[];
-  if (ranges.length === 0) return true;
-  const list = new BlockList();
-  for (const range of ranges) {
-    const [address = '', prefix = '32'] = range.trim().split('/');
-    if (isIPv4(address)) list.addSubnet(address, Number(prefix), 'ipv4');
-  }
-  return list.check(client.replace(/^::ffff:/, ''));
+  return ranges.length === 0 || ranges.some((range) => isWithin(range, client));
 }
