@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { EventRecorder, Informers } from '../../client/index.ts';
-import type { KubeObject } from '../../machinery/index.ts';
+import { equalJson, type KubeObject } from '../../machinery/index.ts';
 import type { Firewall } from '../linux/firewall.ts';
 import { asPod, namespaces, networkPolicies, pods } from '../pod.ts';
 import { allows, type Connection } from './allows.ts';
@@ -14,6 +14,8 @@ export interface NetworkPolicies {
   admit(pod: KubeObject, address: string): Promise<void>;
   stop(): Promise<void>;
 }
+
+const nothingIsolated = modelOf([], { pods: [], namespaceLabels: () => ({}) });
 
 /** Changes that come together make one table: milliseconds from the first of them. */
 const patience = 20;
@@ -38,7 +40,7 @@ export function enforceNetworkPolicies(options: {
   }
   const podInformer = informers.for(pods);
   const namespaceInformer = informers.for(namespaces, true);
-  let model = modelOf([], { pods: [], namespaceLabels: () => ({}) });
+  let model = nothingIsolated;
   let applied = '';
   /** Pods whose objects do not tell their addresses yet. */
   const joining = new Map<string, { pod: KubeObject; address: string }>();
@@ -53,7 +55,7 @@ export function enforceNetworkPolicies(options: {
 
   function current(): PolicyModel {
     const all = policies.list();
-    if (all.length === 0) return modelOf([], { pods: [], namespaceLabels: () => ({}) });
+    if (all.length === 0) return nothingIsolated;
     return modelOf(all, {
       pods: [
         ...podInformer.list().flatMap(policyPod),
@@ -94,15 +96,16 @@ export function enforceNetworkPolicies(options: {
   }
 
   const changed = () => later(patience);
+  const areAny = () => policies.list().length > 0;
   const ifAny = () => {
-    if (policies.list().length > 0) changed();
+    if (areAny()) changed();
   };
   const stops = [
     policies.addHandler({ upsert: changed, remove: changed }),
     podInformer.addHandler({
       upsert(object, old) {
         if (asPod(object).status?.podIP) joining.delete(object.metadata.uid ?? '');
-        if (!old || JSON.stringify(policyPod(object)) !== JSON.stringify(policyPod(old))) ifAny();
+        if (areAny() && (!old || !equalJson(policyPod(object), policyPod(old)))) changed();
       },
       remove(object) {
         joining.delete(object.metadata.uid ?? '');
@@ -116,7 +119,7 @@ export function enforceNetworkPolicies(options: {
     async admit(pod, address) {
       await known;
       joining.set(pod.metadata.uid ?? '', { pod, address });
-      if (policies.list().length > 0) await applyNow();
+      if (areAny()) await applyNow();
     },
     async stop() {
       stopped = true;
