@@ -85,22 +85,25 @@ async function claim(claims: string, index: number, dataDir: string): Promise<vo
 const recordOf = (dataDir: string) => join(dataDir, 'node', 'network.json');
 
 function reservation(index: number): NetworkReservation {
-  const bridge = `hp${index}`;
+  const part = partOf(index);
   let released: Promise<unknown> | undefined;
   return {
-    bridge,
-    index,
-    podCidr: `10.244.${index}.0/24`,
-    gateway: gatewayOf(index),
-    serviceCidr: `10.${96 + index}.0.0/16`,
+    ...part,
     async release() {
-      released ??= forgetOutside(index).then(() => runTool('ip', ['link', 'delete', bridge]));
+      released ??= forgetOutside(part).then(() => runTool('ip', ['link', 'delete', part.bridge]));
       await released;
     },
   };
 }
 
-const gatewayOf = (index: number) => `10.244.${index}.1`;
+/** What an instance with this number has on this machine. */
+const partOf = (index: number) => ({
+  bridge: `hp${index}`,
+  index,
+  podCidr: `10.244.${index}.0/24`,
+  gateway: `10.244.${index}.1`,
+  serviceCidr: `10.${96 + index}.0.0/16`,
+});
 
 async function readIndex(dataDir: string): Promise<number | undefined> {
   try {
@@ -114,18 +117,14 @@ async function readIndex(dataDir: string): Promise<number | undefined> {
 }
 
 async function makeBridge(index: number): Promise<boolean> {
-  const name = `hp${index}`;
+  const { bridge: name, gateway } = partOf(index);
   try {
     await runTool('ip', ['link', 'add', 'name', name, 'type', 'bridge']);
   } catch (error) {
     if (error instanceof Error && error.message.includes('File exists')) return false;
     throw new Error(`making the bridge ${name} for pods: ${error instanceof Error ? error.message : error}`);
   }
-  const commands = [
-    `link set ${name} alias "${owner()}"`,
-    `addr add ${gatewayOf(index)}/32 dev ${name}`,
-    `link set ${name} up`,
-  ];
+  const commands = [`link set ${name} alias "${owner()}"`, `addr add ${gateway}/32 dev ${name}`, `link set ${name} up`];
   await runTool('ip', ['-batch', '-'], commands.join('\n'));
   return true;
 }
@@ -144,7 +143,7 @@ async function removeLeftovers(): Promise<void> {
     if (startTime(Number(pid)) === start) continue;
     // Pods that outlived it stay behind its rules, until it starts again and makes them anew.
     const hasPods = links.some(({ ifname }) => ifname.startsWith(`${link.ifname}v`));
-    if (!hasPods) await forgetOutside(Number(link.ifname.slice(2)));
+    if (!hasPods) await forgetOutside(partOf(Number(link.ifname.slice(2))));
     await runTool('ip', ['link', 'delete', link.ifname]).catch((error: Error) => {
       // Another instance that starts now may have removed it first.
       if (!error.message.includes('Cannot find device')) throw error;

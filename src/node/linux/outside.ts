@@ -49,10 +49,9 @@ export async function openOutside(network: Network, translated: boolean): Promis
 }
 
 /** Takes back what an instance has set up, or one that died; whatever of it is there. */
-export async function forgetOutside(index: number): Promise<void> {
-  await runTool('ip', ['rule', 'flush', 'protocol', protocolOf(index)]);
+export async function forgetOutside(network: Network): Promise<void> {
+  await runTool('ip', ['rule', 'flush', 'protocol', protocolOf(network.index)]);
   const iptables = await findTool('iptables');
-  const network = { index, bridge: `hp${index}`, podCidr: `10.244.${index}.0/24` };
   if (iptables) await removeRules(iptables, network);
   const nft = await findTool('nft');
   if (nft) await runTool(nft, ['-f', '-'], dropTable(network.bridge)).catch(() => undefined); // Nor was nftables.
