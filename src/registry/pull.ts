@@ -1,4 +1,4 @@
-import { createLimit } from './limit.ts';
+import { createTurns } from '../host/index.ts';
 import type { Descriptor } from './oci.ts';
 import { familiarReference, formatReference, parseReference, registryDomain, repositoryOf } from './reference.ts';
 import { type Credential, createKeyring } from './remote/credential.ts';
@@ -33,7 +33,7 @@ const mostAtOnce = 5;
 
 export function createPuller(store: ImageStore, { insecure = new Set(), unpack = false }: PullerOptions = {}): Puller {
   const fetching = new Map<string, Promise<void>>();
-  const limit = createLimit(mostAtOnce);
+  const turns = createTurns(mostAtOnce);
 
   async function pullWith(name: string, credential: Credential | undefined, tell: Tell): Promise<StoredImage> {
     const reference = parseReference(name);
@@ -59,7 +59,7 @@ export function createPuller(store: ImageStore, { insecure = new Set(), unpack =
       let failure: unknown;
       for (const credential of credentials.length > 0 ? credentials : [undefined]) {
         try {
-          return await limit(() => pullWith(name, credential, tell));
+          return await turns.take(() => pullWith(name, credential, tell));
         } catch (error) {
           failure = error;
         }

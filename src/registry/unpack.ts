@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { PassThrough, type Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { createTurns } from '../host/index.ts';
 import { readVerified, verifier } from './blobs.ts';
 import { extractLayer, NeedsBelow } from './extract.ts';
 import { statOf } from './image-folder.ts';
 import { layOver } from './lay-over.ts';
 import { blobsOf, readImage, readIndex } from './layout.ts';
-import { createLimit } from './limit.ts';
 import type { Descriptor } from './oci.ts';
 
 /** Layers that are unpacked at a time: it takes a CPU each. */
@@ -21,12 +21,12 @@ const mostAtOnce = 2;
  */
 export function createUnpacker(dir: string): (entry: Descriptor) => Promise<string[]> {
   const unpacking = new Map<string, Promise<string | undefined>>();
-  const limit = createLimit(mostAtOnce);
+  const turns = createTurns(mostAtOnce);
 
   function once(folder: string, action: (aside: string) => Promise<void>): Promise<string | undefined> {
     const running = unpacking.get(folder);
     if (running) return running;
-    const work = limit(() => fillFolder(folder, action)).finally(() => unpacking.delete(folder));
+    const work = turns.take(() => fillFolder(folder, action)).finally(() => unpacking.delete(folder));
     unpacking.set(folder, work);
     return work;
   }

@@ -1,8 +1,8 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createTurns } from '../../host/index.ts';
 import { blobPath, largestDocument, readBlob, sha256, writeAtomically } from '../blobs.ts';
 import { type Manifest, readConfiguration, readManifest } from '../documents.ts';
-import { createLimit } from '../limit.ts';
 import { type Descriptor, type ImageManifest, manifestTypes } from '../oci.ts';
 import { choosePlatform, machinePlatform, platformText } from '../platform.ts';
 import { formatReference, type ImageReference } from '../reference.ts';
@@ -138,9 +138,11 @@ async function fetchBlobs(options: FetchOptions, manifest: ImageManifest): Promi
     throw new Error(
       `the image's configuration speaks of ${configuration.rootfs.diff_ids.length} layers, its manifest of ${manifest.layers.length}`,
     );
-  const limit = createLimit(mostAtOnce);
+  const turns = createTurns(mostAtOnce);
   const unique = new Map(manifest.layers.map((layer) => [layer.digest, layer]));
-  const all = await Promise.allSettled([...unique.values()].map((layer) => limit(() => fetchBlob(options, layer))));
+  const all = await Promise.allSettled(
+    [...unique.values()].map((layer) => turns.take(() => fetchBlob(options, layer))),
+  );
   for (const each of all) if (each.status === 'rejected') throw each.reason;
 }
 

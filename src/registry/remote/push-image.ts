@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { createTurns } from '../../host/index.ts';
 import { blobPath, readBlob } from '../blobs.ts';
 import { type Manifest, readManifest } from '../documents.ts';
-import { createLimit } from '../limit.ts';
 import type { Descriptor } from '../oci.ts';
 import { choosePlatform, machinePlatform } from '../platform.ts';
 import type { BlobProgress } from './fetch-image.ts';
@@ -51,8 +51,8 @@ const isHere = (dir: string, digest: string) =>
 async function sendBlobs(options: SendOptions, manifest: Extract<Manifest, { kind: 'image' }>): Promise<void> {
   const { config, layers } = manifest.manifest;
   const unique = new Map([config, ...layers].map((blob) => [blob.digest, blob]));
-  const limit = createLimit(mostAtOnce);
-  const all = await Promise.allSettled([...unique.values()].map((blob) => limit(() => sendBlob(options, blob))));
+  const turns = createTurns(mostAtOnce);
+  const all = await Promise.allSettled([...unique.values()].map((blob) => turns.take(() => sendBlob(options, blob))));
   for (const each of all) if (each.status === 'rejected') throw each.reason;
 }
 
