@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
-import type { Descriptor } from './oci.ts';
+import { type Descriptor, isDigest } from './oci.ts';
 
 /** Largest manifest or configuration that is read into memory (the limit registries use, too). */
 export const largestDocument = 4 * 2 ** 20;
@@ -32,9 +32,21 @@ export function sha256(bytes: string | Uint8Array): string {
 
 /** The path of a blob: DIR/blobs/sha256/HEX. Throws for a digest of another form, so that none can name another file. */
 export function blobPath(dir: string, digest: string): string {
-  const hex = /^sha256:([0-9a-f]{64})$/.exec(digest)?.[1];
-  if (hex === undefined) throw new Error(`the digest ${JSON.stringify(digest)} is not of the form sha256:HEX`);
-  return join(dir, 'blobs', 'sha256', hex);
+  if (!isDigest(digest)) throw new Error(`the digest ${JSON.stringify(digest)} is not of the form sha256:HEX`);
+  return join(dir, 'blobs', 'sha256', digest.slice('sha256:'.length));
+}
+
+/** Whether a blob is here, whole as far as its size tells. */
+export async function hasBlob(dir: string, { digest, size }: Pick<Descriptor, 'digest' | 'size'>): Promise<boolean> {
+  const found = await stat(blobPath(dir, digest)).catch(() => undefined);
+  return found?.size === size;
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Stores a document as a blob. */

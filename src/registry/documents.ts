@@ -4,6 +4,7 @@ import {
   type ImageIndex,
   type ImageManifest,
   indexTypes,
+  isDigest,
   media,
 } from './oci.ts';
 
@@ -11,7 +12,6 @@ import {
 export type Manifest = { kind: 'index'; index: ImageIndex } | { kind: 'image'; manifest: ImageManifest };
 
 const mostLayers = 500;
-const digestForm = /^sha256:[0-9a-f]{64}$/;
 
 /**
  * Reads the bytes of a manifest or an index.
@@ -45,7 +45,7 @@ const plainType = (mediaType: string) => mediaType.split(';')[0]?.trim() ?? '';
 
 function readDescriptor(value: unknown, where: string): Descriptor {
   const { mediaType, digest, size, ...rest } = mapOf(value, where);
-  if (typeof digest !== 'string' || !digestForm.test(digest))
+  if (typeof digest !== 'string' || !isDigest(digest))
     throw new Error(`the manifest's ${where}.digest is not of the form sha256:HEX`);
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)
     throw new Error(`the manifest's ${where}.size is not a number of bytes`);
@@ -60,7 +60,7 @@ export function readConfiguration(bytes: Buffer): ImageConfiguration {
   const document = parse(bytes, 'configuration');
   const rootfs = mapOf(document['rootfs'], 'rootfs');
   const ids = listOf(rootfs['diff_ids'], 'rootfs.diff_ids');
-  if (!ids.every((id) => typeof id === 'string' && digestForm.test(id)))
+  if (!ids.every((id) => typeof id === 'string' && isDigest(id)))
     throw new Error("the configuration's rootfs.diff_ids are not digests");
   const config =
     document['config'] === undefined || document['config'] === null ? {} : mapOf(document['config'], 'config');

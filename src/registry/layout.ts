@@ -1,6 +1,6 @@
-import { readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { blobPath, readBlob, writeAtomically } from './blobs.ts';
+import { blobPath, hasBlob, readBlob, writeAtomically } from './blobs.ts';
 import { type Manifest, readConfiguration, readManifest } from './documents.ts';
 import {
   annotation,
@@ -78,9 +78,9 @@ export async function replaceNames(
   index.manifests = [...index.manifests.filter((entry) => !gone.includes(entry)), ...entries];
   if (gone.length + entries.length === 0) return false;
   await writeAtomically(join(dir, 'index.json'), JSON.stringify(index, null, 2));
-  const candidates = new Set((await Promise.all(gone.map((entry) => blobsOf(dir, entry)))).flat());
+  const candidates = await blobsOfAll(dir, gone);
   if (candidates.size === 0) return gone.length > 0;
-  const needed = new Set((await Promise.all(index.manifests.map((entry) => blobsOf(dir, entry)))).flat());
+  const needed = await blobsOfAll(dir, index.manifests);
   for (const digest of candidates) {
     // Unpacked layers stay: a running container may stand on them.
     if (!needed.has(digest)) await rm(blobPath(dir, digest), { force: true });
@@ -88,8 +88,13 @@ export async function replaceNames(
   return gone.length > 0;
 }
 
+/** All blobs that some entries stand for. */
+export async function blobsOfAll(dir: string, entries: readonly Descriptor[]): Promise<Set<string>> {
+  return new Set((await Promise.all(entries.map((entry) => blobsOf(dir, entry)))).flat());
+}
+
 /** All blobs that an entry stands for, as far as they are here: of an index that was pulled, one platform's. */
-export async function blobsOf(dir: string, entry: Pick<Descriptor, 'digest'>): Promise<string[]> {
+async function blobsOf(dir: string, entry: Pick<Descriptor, 'digest'>): Promise<string[]> {
   let stored: Manifest;
   try {
     stored = await readStored(dir, entry.digest);
@@ -106,13 +111,8 @@ export async function blobsOf(dir: string, entry: Pick<Descriptor, 'digest'>): P
   return [entry.digest, ...inner.flat()];
 }
 
-/** Blobs of these that are missing, of the image that an entry stands for here. */
-export async function missingBlobs(dir: string, entry: Descriptor): Promise<string[]> {
+/** Whether all layers are here, of the image that an entry stands for here. */
+export async function hasLayers(dir: string, entry: Descriptor): Promise<boolean> {
   const { manifest } = await readImage(dir, entry);
-  const missing: string[] = [];
-  for (const { digest, size } of manifest.layers) {
-    const there = await stat(blobPath(dir, digest)).catch(() => undefined);
-    if (there?.size !== size) missing.push(digest);
-  }
-  return missing;
+  return (await Promise.all(manifest.layers.map((layer) => hasBlob(dir, layer)))).every(Boolean);
 }

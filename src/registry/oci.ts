@@ -8,6 +8,9 @@ export const media = {
   dockerManifest: 'application/vnd.docker.distribution.manifest.v2+json',
 } as const;
 
+/** Whether a text is a digest as all of them are here: 'sha256:…'. */
+export const isDigest = (text: string): boolean => /^sha256:[0-9a-f]{64}$/.test(text);
+
 /** Media types of what lists the manifests of several platforms. */
 export const indexTypes: ReadonlySet<string> = new Set([media.index, media.dockerList]);
 

@@ -1,3 +1,5 @@
+import { isDigest } from './oci.ts';
+
 /** An image reference in its full form, as containerd and docker normalize it. */
 export interface ImageReference {
   /** 'docker.io' when none was given. */
@@ -17,7 +19,6 @@ const pathComponent = /^[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*$/;
 const domainForm =
   /^(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::\d{1,5})?$/;
 const tagForm = /^\w[\w.-]{0,127}$/;
-const digestForm = /^sha256:[0-9a-f]{64}$/;
 
 /**
  * Reads an image reference as docker does (distribution's reference grammar): a first component with a dot, a colon or
@@ -30,7 +31,7 @@ export function parseReference(text: string): ImageReference {
   if (text.length === 0 || text.length > 512) throw wrong();
   const at = text.indexOf('@');
   const digest = at < 0 ? undefined : text.slice(at + 1);
-  if (digest !== undefined && !digestForm.test(digest)) throw wrong();
+  if (digest !== undefined && !isDigest(digest)) throw wrong();
   const named = at < 0 ? text : text.slice(0, at);
   const colon = named.lastIndexOf(':');
   const hasTag = colon > named.lastIndexOf('/');

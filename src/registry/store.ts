@@ -1,8 +1,8 @@
 import { watch } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { blobPath, putDocument, writeAtomically } from './blobs.ts';
-import { blobsOf, isOf, isTagged, missingBlobs, nameOf, readImage, readIndex, replaceNames } from './layout.ts';
+import { blobPath, exists, putDocument, writeAtomically } from './blobs.ts';
+import { blobsOfAll, hasLayers, isOf, isTagged, nameOf, readImage, readIndex, replaceNames } from './layout.ts';
 import { withLock } from './lock.ts';
 import { annotation, type Descriptor, type ImageConfiguration, type ImageManifest, media } from './oci.ts';
 import { formatReference, type ImageReference, parseReference, repositoryOf } from './reference.ts';
@@ -167,7 +167,7 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
         annotations: { [annotation.name]: storedName(parseReference(reference)), [annotation.source]: 'pulled' },
       };
       const kept = await locked(async () => {
-        if ((await missingBlobs(dir, entry)).length > 0) return false;
+        if (!(await hasLayers(dir, entry))) return false;
         await replaceNames(dir, [nameOf(entry)], [entry]);
         return true;
       });
@@ -183,8 +183,7 @@ export async function openImageStore(dir: string): Promise<ImageStore> {
       }),
     unassign: (names) => locked(() => replaceNames(dir, names, [])),
     async isNeeded(digest) {
-      for (const entry of await named()) if ((await blobsOf(dir, entry)).includes(digest)) return true;
-      return false;
+      return (await blobsOfAll(dir, await named())).has(digest);
     },
     async remove(reference) {
       const entry = await find(reference);
@@ -210,13 +209,6 @@ const isPulled = (entry: Descriptor) => entry.annotations?.[annotation.source] =
 /** The name that an image is kept under: with a digest the tag says nothing. */
 function storedName(reference: ImageReference): string {
   return formatReference(reference.digest === undefined ? reference : { ...reference, tag: undefined });
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }
 
 async function load(dir: string, entry: Descriptor): Promise<StoredImage> {

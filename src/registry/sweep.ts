@@ -1,6 +1,6 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { blobsOf, readIndex } from './layout.ts';
+import { blobsOfAll, readIndex } from './layout.ts';
 
 /** How long, in milliseconds, a blob may lie here before an image needs it: a push or pull brings the blobs first. */
 const grace = 3600 * 1000;
@@ -13,10 +13,9 @@ const abandoned = 24 * 3600 * 1000;
  */
 export async function sweep(dir: string): Promise<number> {
   const { manifests } = await readIndex(dir);
-  const needed = new Set((await Promise.all(manifests.map((entry) => blobsOf(dir, entry)))).flat());
-  const isNeeded = (hex: string) => needed.has(`sha256:${hex}`);
+  const needed = await blobsOfAll(dir, manifests);
   const removed = await Promise.all([
-    removeOld(join(dir, 'blobs', 'sha256'), grace, (name) => !isNeeded(name)),
+    removeOld(join(dir, 'blobs', 'sha256'), grace, (hex) => !needed.has(`sha256:${hex}`)),
     removeOld(join(dir, 'blobs'), abandoned, (name) => name.startsWith('.')),
     removeOld(join(dir, 'uploads'), abandoned, () => true),
   ]);

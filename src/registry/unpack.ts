@@ -9,7 +9,7 @@ import { readVerified, verifier } from './blobs.ts';
 import { extractLayer, NeedsBelow } from './extract.ts';
 import { statOf } from './image-folder.ts';
 import { layOver } from './lay-over.ts';
-import { blobsOf, readImage, readIndex } from './layout.ts';
+import { blobsOfAll, readImage, readIndex } from './layout.ts';
 import type { Descriptor } from './oci.ts';
 
 /** Layers that are unpacked at a time: it takes a CPU each. */
@@ -100,8 +100,8 @@ function decompressor(mediaType: string): Transform {
 export async function removeUnusedLayers(dir: string, inUse: ReadonlySet<string>): Promise<void> {
   const { manifests } = await readIndex(dir);
   const needed = new Set(inUse);
+  for (const digest of await blobsOfAll(dir, manifests)) needed.add(folderOf(digest));
   for (const entry of manifests) {
-    for (const digest of await blobsOf(dir, entry)) needed.add(folderOf(digest));
     const image = await readImage(dir, entry).catch(() => undefined);
     const diffIds = image?.configuration.rootfs.diff_ids ?? [];
     for (let count = 1; count <= diffIds.length; count++) needed.add(`chain-${chainOf(diffIds.slice(0, count))}`);

@@ -1,7 +1,7 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createTurns } from '../../host/index.ts';
-import { blobPath, largestDocument, readBlob, sha256, writeAtomically } from '../blobs.ts';
+import { blobPath, hasBlob, largestDocument, readBlob, sha256, writeAtomically } from '../blobs.ts';
 import { type Manifest, readConfiguration, readManifest } from '../documents.ts';
 import { type Descriptor, type ImageManifest, manifestTypes } from '../oci.ts';
 import { choosePlatform, machinePlatform, platformText } from '../platform.ts';
@@ -161,8 +161,7 @@ function checkManifest({ config, layers }: ImageManifest): void {
 async function fetchBlob(options: FetchOptions, blob: Descriptor): Promise<void> {
   const { session, dir, fetching, tell } = options;
   const { digest, size: total } = blob;
-  const there = await stat(blobPath(dir, digest)).catch(() => undefined);
-  if (there?.size === total) return tell({ digest, done: total, total, state: 'present' });
+  if (await hasBlob(dir, blob)) return tell({ digest, done: total, total, state: 'present' });
   const running =
     fetching.get(digest) ??
     downloadBlob(session, dir, blob, (done) => tell({ digest, done, total, state: 'transferring' })).finally(() =>

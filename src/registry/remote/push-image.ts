@@ -1,7 +1,6 @@
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { createTurns } from '../../host/index.ts';
-import { blobPath, readBlob } from '../blobs.ts';
+import { blobPath, exists, readBlob } from '../blobs.ts';
 import { type Manifest, readManifest } from '../documents.ts';
 import type { Descriptor } from '../oci.ts';
 import { choosePlatform, machinePlatform } from '../platform.ts';
@@ -28,7 +27,7 @@ export async function sendImage(options: SendOptions, entry: Descriptor, referen
   const manifest = readManifest(bytes, entry.mediaType);
   if (manifest.kind === 'index') {
     const { manifests } = manifest.index;
-    const here = await Promise.all(manifests.map(({ digest }) => isHere(options.dir, digest)));
+    const here = await Promise.all(manifests.map(({ digest }) => exists(blobPath(options.dir, digest))));
     if (!here.every(Boolean)) return sendOwn(options, manifests, reference);
     for (const each of manifests) await sendImage(options, each, each.digest);
   } else await sendBlobs(options, manifest);
@@ -41,12 +40,6 @@ async function sendOwn(options: SendOptions, manifests: readonly Descriptor[], r
   if (!own) throw new Error('no image for this machine is in the index');
   return sendImage(options, own, reference);
 }
-
-const isHere = (dir: string, digest: string) =>
-  stat(blobPath(dir, digest)).then(
-    () => true,
-    () => false,
-  );
 
 async function sendBlobs(options: SendOptions, manifest: Extract<Manifest, { kind: 'image' }>): Promise<void> {
   const { config, layers } = manifest.manifest;

@@ -1,3 +1,4 @@
+import { isDigest } from '../oci.ts';
 import { isRepositoryPath, isTag } from '../reference.ts';
 import { DistributionError } from './distribution-error.ts';
 
@@ -55,6 +56,6 @@ function tagOf(tag: string): string {
 const decoded = (digest: string) => digest.replace(/%3a/i, ':');
 
 export function digestOf(digest: string): string {
-  if (/^sha256:[0-9a-f]{64}$/.test(digest)) return digest;
+  if (isDigest(digest)) return digest;
   throw new DistributionError('DIGEST_INVALID', `${JSON.stringify(digest)} is not a digest of the form sha256:HEX`);
 }
