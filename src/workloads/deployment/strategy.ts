@@ -1,3 +1,4 @@
+import { shareOf } from '../share.ts';
 import type { Deployment, ReplicaSet } from '../types.ts';
 import { maxReplicasAnnotation } from './revision.ts';
 
@@ -25,8 +26,8 @@ export function strategyOf(deployment: Deployment): Strategy {
   const replicas = spec?.replicas ?? 1;
   const rolling = spec?.strategy?.type !== 'Recreate';
   const { maxSurge, maxUnavailable } = spec?.strategy?.rollingUpdate ?? {};
-  const surge = rolling ? absolute(maxSurge ?? 0, replicas, Math.ceil) : 0;
-  const unavailable = rolling ? absolute(maxUnavailable ?? 0, replicas, Math.floor) : 0;
+  const surge = rolling ? shareOf(maxSurge ?? 0, replicas, Math.ceil) : 0;
+  const unavailable = rolling ? shareOf(maxUnavailable ?? 0, replicas, Math.floor) : 0;
   return {
     rolling,
     replicas,
@@ -40,11 +41,6 @@ export function strategyOf(deployment: Deployment): Strategy {
 /** With neither surge nor unavailability a rollout could never take a step, so one pod may then be unavailable. */
 function resolveUnavailable(surge: number, unavailable: number, replicas: number): number {
   return Math.min(surge === 0 && unavailable === 0 ? 1 : unavailable, replicas);
-}
-
-function absolute(value: number | string, of: number, round: (value: number) => number): number {
-  if (typeof value === 'number') return value;
-  return round((Number.parseInt(value, 10) * of) / 100) || 0;
 }
 
 function limited(value: number | undefined): number | undefined {

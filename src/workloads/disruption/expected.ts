@@ -9,6 +9,7 @@ import {
   objectKey,
 } from '../../machinery/index.ts';
 import { deployments, replicaSets } from '../resources.ts';
+import { shareOf } from '../share.ts';
 import type { Pod, ReplicaSet } from '../types.ts';
 import type { Budget } from './types.ts';
 
@@ -36,16 +37,12 @@ export async function expectedOf(workloads: Workloads, { spec }: Budget, pods: r
   }
   if (maxUnavailable === undefined && minAvailable === undefined) return { expected: 0, desired: 0, unmanaged: [] };
   const { expected, unmanaged } = await scaleOf(workloads, pods);
+  // A share is rounded up.
   const desired =
     maxUnavailable === undefined
-      ? shareOf(minAvailable ?? 0, expected)
-      : Math.max(0, expected - shareOf(maxUnavailable, expected));
+      ? shareOf(minAvailable ?? 0, expected, Math.ceil)
+      : Math.max(0, expected - shareOf(maxUnavailable, expected, Math.ceil));
   return { expected, desired, unmanaged };
-}
-
-/** A share is rounded up. */
-function shareOf(value: number | string, of: number): number {
-  return typeof value === 'number' ? value : Math.ceil((Number.parseInt(value, 10) * of) / 100);
 }
 
 /** How many pods the controllers of these pods want together. */
