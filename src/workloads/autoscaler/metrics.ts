@@ -1,11 +1,6 @@
 import type { Client } from '../../client/index.ts';
-import {
-  formatQuantity,
-  type LabelSelector,
-  type LabelSelectorSpec,
-  labelSelectorOf,
-  parseQuantity,
-} from '../../machinery/index.ts';
+import { formatQuantity, type LabelSelector, labelSelectorOf, parseQuantity } from '../../machinery/index.ts';
+import { goSelector } from '../go-selector.ts';
 import { isReady } from '../pods.ts';
 import type { Pod } from '../types.ts';
 import {
@@ -150,7 +145,7 @@ type ExternalMetric = Extract<MetricSpec, { type: 'External' }>['external'];
 
 async function assessExternal({ metric, target }: ExternalMetric, situation: Situation): Promise<Assessed> {
   const { client, namespace } = situation;
-  const selector = goText(metric.selector);
+  const selector = goSelector(metric.selector);
   const perPod = target.averageValue !== undefined;
   try {
     const values = await externalValues(client, namespace, metric.name, labelSelectorOf(metric.selector ?? {}));
@@ -187,19 +182,4 @@ function forAll(used: bigint, target: bigint, { specReplicas, pods }: Situation)
   }
   const ready = pods.filter((pod) => pod.status?.phase === 'Running' && isReady(pod)).length;
   return { replicas: Math.ceil(ratio * ready), current };
-}
-
-/** A selector as Go prints it, which is how upstream names external metrics. */
-function goText(selector: LabelSelectorSpec | undefined): string {
-  if (!selector) return 'nil';
-  const { matchLabels, matchExpressions = [] } = selector;
-  const labels = Object.entries(matchLabels ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  const pairs = labels.map(([key, value]) => `${key}: ${value},`).join('');
-  const expressions = matchExpressions
-    .map(
-      ({ key, operator, values = [] }) =>
-        `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
-    )
-    .join('');
-  return `&LabelSelector{MatchLabels:map[string]string{${pairs}},MatchExpressions:[]LabelSelectorRequirement{${expressions}},}`;
 }

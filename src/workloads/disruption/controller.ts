@@ -1,12 +1,6 @@
 import { type Controller, createController, type PlatformContext, type ReconcileResult } from '../../client/index.ts';
-import {
-  equalJson,
-  isReason,
-  type KubeObject,
-  keyOf,
-  type LabelSelectorSpec,
-  labelSelectorOf,
-} from '../../machinery/index.ts';
+import { equalJson, isReason, type KubeObject, keyOf, labelSelectorOf } from '../../machinery/index.ts';
+import { goSelector } from '../go-selector.ts';
 import { ignoringAbsence } from '../refusals.ts';
 import { podDisruptionBudgets, pods } from '../resources.ts';
 import { isSameStatus } from '../same-status.ts';
@@ -98,15 +92,4 @@ function unmanagedMessage({ spec }: Budget): string {
     'to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. ' +
     'To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.'
   );
-}
-
-/** A selector as Go prints it. */
-function goSelector({ matchLabels = {}, matchExpressions = [] }: LabelSelectorSpec = {}): string {
-  const labels = Object.entries(matchLabels).map(([name, value]) => `${name}: ${value},`);
-  const expressions = matchExpressions.map(
-    ({ key, operator, values = [] }) =>
-      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
-  );
-  const [all, more] = [labels.sort().join(''), expressions.join('')];
-  return `&LabelSelector{MatchLabels:map[string]string{${all}},MatchExpressions:[]LabelSelectorRequirement{${more}},}`;
 }
