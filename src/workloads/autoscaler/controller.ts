@@ -1,9 +1,9 @@
 import { type Controller, createController, type PlatformContext } from '../../client/index.ts';
 import { equalJson, keyOf, type LabelSelector, parseLabelSelector, timestamp } from '../../machinery/index.ts';
+import { withCondition } from '../conditions.ts';
 import { ignoringAbsence } from '../refusals.ts';
 import { horizontalPodAutoscalers, pods } from '../resources.ts';
 import type { Pod } from '../types.ts';
-import { withCondition } from './conditions.ts';
 import { limit, type Memory, newMemory, remember } from './limits.ts';
 import { type Assessed, assess, type Situation } from './metrics.ts';
 import { rescale, type Target, targetOf } from './target.ts';
@@ -245,15 +245,15 @@ export function autoscalerController(context: PlatformContext): Controller {
 
 /** The conditions of a status to come. */
 interface Draft {
-  set(...condition: Parameters<typeof withCondition> extends [unknown, ...infer Rest] ? Rest : never): void;
+  set(type: 'AbleToScale' | 'ScalingActive' | 'ScalingLimited', is: boolean, reason: string, message: string): void;
   conditions(): AutoscalerStatus['conditions'];
 }
 
 function draftOf({ conditions = [] }: AutoscalerStatus): Draft {
   let current = conditions;
   return {
-    set(...condition) {
-      current = withCondition(current, ...condition);
+    set(type, is, reason, message) {
+      current = withCondition(current, { type, status: is ? 'True' : 'False', reason, message });
     },
     conditions: () => current,
   };

@@ -1,4 +1,5 @@
-import { type Condition, timestamp } from '../../machinery/index.ts';
+import type { Condition } from '../../machinery/index.ts';
+import { withCondition } from '../conditions.ts';
 import { isReady } from '../pods.ts';
 import type { Pod } from '../types.ts';
 import type { Expected } from './expected.ts';
@@ -53,7 +54,7 @@ export function budgetStatus(
     currentHealthy: healthy,
     desiredHealthy: desired,
     expectedPods: expected,
-    conditions: withLeave(budget, generation, allowed > 0 ? LEAVE : NO_LEAVE),
+    conditions: withLeave(budget.status?.conditions, generation, allowed > 0 ? LEAVE : NO_LEAVE),
   };
 }
 
@@ -72,24 +73,15 @@ export function failedStatus({ status }: Budget, error: Error): BudgetStatus {
     expectedPods: 0,
     ...status,
     disruptionsAllowed: 0,
-    conditions: withLeave({ status: { ...status, conditions } as BudgetStatus }, observedGeneration, why),
+    conditions: withLeave(conditions, observedGeneration, why),
   };
 }
 
 function withLeave(
-  { status }: Pick<Budget, 'status'>,
+  conditions: readonly Condition[] | undefined,
   observedGeneration: number | undefined,
   stated: Statement,
 ): Condition[] {
-  const type = 'DisruptionAllowed';
-  const conditions = status?.conditions ?? [];
-  const current = conditions.find((condition) => condition.type === type);
-  const since = current?.status === stated.status ? current.lastTransitionTime : timestamp();
-  const condition: Condition = {
-    type,
-    ...stated,
-    ...(since === undefined ? {} : { lastTransitionTime: since }),
-    ...(observedGeneration ? { observedGeneration } : {}),
-  };
-  return current ? conditions.map((one) => (one === current ? condition : one)) : [...conditions, condition];
+  const seen = observedGeneration ? { observedGeneration } : {};
+  return withCondition(conditions ?? [], { type: 'DisruptionAllowed', ...stated, ...seen });
 }
