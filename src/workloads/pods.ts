@@ -1,5 +1,5 @@
 import type { ReconcileResult } from '../client/index.ts';
-import type { Pod } from './types.ts';
+import type { Container, Pod } from './types.ts';
 
 /** Neither finished nor on its way out: a pod that counts as a replica. */
 export function isActive(pod: Pod): boolean {
@@ -14,6 +14,16 @@ export function isFinished(pod: Pod): boolean {
 
 export function isReady(pod: Pod): boolean {
   return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+}
+
+/** The init containers that go on running beside the others. */
+export function sidecarsOf({ spec }: Pod): Container[] {
+  return (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
+}
+
+/** Those that run for as long as the pod does. */
+export function lastingContainers(pod: Pod): Container[] {
+  return [...(pod.spec?.containers ?? []), ...sidecarsOf(pod)];
 }
 
 /** When the pod became ready, in milliseconds since the epoch; undefined if it is not. */

@@ -9,7 +9,8 @@ import {
   type Quantity,
   type Resource,
 } from '../../machinery/index.ts';
-import type { Container, Pod } from '../types.ts';
+import { lastingContainers } from '../pods.ts';
+import type { Pod } from '../types.ts';
 import { CalculationError, type PodUsage, type Usages } from './calculator.ts';
 
 const podMetrics: Resource = {
@@ -118,7 +119,7 @@ function requestOf(pod: Pod, resource: string, container: string | undefined): b
     if (!whole) throw new CalculationError(`missing pod-level request for ${resource} in Pod ${name}`);
     return milli(whole);
   }
-  const counted = containersOf(pod).filter((each) => container === undefined || each.name === container);
+  const counted = lastingContainers(pod).filter((each) => container === undefined || each.name === container);
   return counted.reduce((total, each) => {
     const request = each.resources?.requests?.[resource];
     if (request === undefined) {
@@ -126,10 +127,4 @@ function requestOf(pod: Pod, resource: string, container: string | undefined): b
     }
     return total + milli(parseQuantity(request));
   }, 0n);
-}
-
-/** Those that run for as long as the pod does. */
-function containersOf({ spec }: Pod): Container[] {
-  const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
-  return [...(spec?.containers ?? []), ...sidecars];
 }

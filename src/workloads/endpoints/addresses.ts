@@ -1,4 +1,4 @@
-import { isFinished, isReady } from '../pods.ts';
+import { isFinished, isReady, lastingContainers } from '../pods.ts';
 import type { Pod, Service, ServicePort } from '../types.ts';
 
 /** A port as EndpointSlices and Endpoints list it: the number that the pods listen on. */
@@ -88,15 +88,11 @@ function portsIn(service: Service, pod: Pod): BackendPort[] {
 function targetPort({ targetPort: target, port, protocol = 'TCP' }: ServicePort, pod: Pod): number | undefined {
   if (target === undefined || target === 0) return port;
   if (typeof target === 'number') return target;
-  for (const container of [...(pod.spec?.containers ?? []), ...sidecars(pod)]) {
+  for (const container of lastingContainers(pod)) {
     const found = container.ports?.find((each) => each.name === target && (each.protocol ?? 'TCP') === protocol);
     if (found) return found.containerPort;
   }
   return undefined;
-}
-
-function sidecars(pod: Pod) {
-  return (pod.spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
 }
 
 function byName(a: Pod, b: Pod): number {

@@ -1,4 +1,4 @@
-import { isFinished } from '../pods.ts';
+import { isFinished, sidecarsOf } from '../pods.ts';
 import type { ContainerStatus, Pod } from '../types.ts';
 import type { JobSpec } from './types.ts';
 
@@ -67,9 +67,9 @@ export function finishedAt(pod: Pod): number {
 }
 
 /** Of the containers and the sidecars; undefined if one of them has not ended. */
-function containersFinishedAt({ spec, status }: Pod): number | undefined {
-  const sidecars = (spec?.initContainers ?? []).filter(({ restartPolicy }) => restartPolicy === 'Always');
-  const names = new Set(sidecars.map(({ name }) => name));
+function containersFinishedAt(pod: Pod): number | undefined {
+  const { status } = pod;
+  const names = new Set(sidecarsOf(pod).map(({ name }) => name));
   const statuses: ContainerStatus[] = [
     ...(status?.containerStatuses ?? []),
     ...(status?.initContainerStatuses ?? []).filter(({ name }) => names.has(name)),

@@ -1,12 +1,12 @@
+import { lastingContainers } from '../pods.ts';
 import type { Pod } from '../types.ts';
 
 const none: readonly string[] = [];
 
 /** The host ports that a pod's containers and sidecars take, as 'PROTOCOL/ADDRESS/PORT'. */
-export function hostPortsOf({ spec }: Pod): readonly string[] {
+export function hostPortsOf(pod: Pod): readonly string[] {
   let found: string[] | undefined;
-  const sidecars = spec?.initContainers?.filter(({ restartPolicy }) => restartPolicy === 'Always') ?? [];
-  for (const { ports = [] } of [...(spec?.containers ?? []), ...sidecars]) {
+  for (const { ports = [] } of lastingContainers(pod)) {
     for (const { hostPort, hostIP, protocol } of ports) {
       if (!hostPort) continue;
       found ??= [];
