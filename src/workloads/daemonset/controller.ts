@@ -7,11 +7,10 @@ import type { ControllerRevision } from '../history/revision.ts';
 import { ownerKeys } from '../owner-keys.ts';
 import { burst, createPods, deletePod, type PodControl } from '../pod-control.ts';
 import { nextAvailability } from '../pods.ts';
-import { ignoringAbsence } from '../refusals.ts';
 import { controllerRevisions, daemonSets, nodes, pods } from '../resources.ts';
-import { isSameStatus } from '../same-status.ts';
 import { selectorOf } from '../selectors.ts';
 import type { Node, Pod } from '../types.ts';
+import { updateStatus } from '../update-status.ts';
 import { hashLabel, podFor } from './daemon-pod.ts';
 import { createFailures, type Failures } from './failures.ts';
 import { type DaemonChanges, type Endings, missingAndExcess } from './manage.ts';
@@ -67,8 +66,7 @@ export function daemonSetController(context: PlatformContext): Controller {
     const observedGeneration = acted ? set.metadata.generation : set.status?.observedGeneration;
     const collisions = collisionCount > 0 ? { collisionCount } : {};
     const status = { ...set.status, ...countDaemons(daemons), observedGeneration, ...collisions };
-    if (isSameStatus(set.status, status)) return;
-    await ignoringAbsence(client.update(daemonSets, { ...set, status }, { subresource: 'status' }));
+    await updateStatus(client, daemonSets, set, status);
   }
 
   async function forgetUnneeded({ set }: Daemons, { revisions, present }: History, own: readonly Pod[]): Promise<void> {

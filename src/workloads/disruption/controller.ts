@@ -1,14 +1,13 @@
 import { type Controller, createController, type PlatformContext, type ReconcileResult } from '../../client/index.ts';
 import { equalJson, isReason, type KubeObject, keyOf, labelSelectorOf } from '../../machinery/index.ts';
 import { goSelector } from '../go-selector.ts';
-import { ignoringAbsence } from '../refusals.ts';
 import { podDisruptionBudgets, pods } from '../resources.ts';
-import { isSameStatus } from '../same-status.ts';
 import { selectorOf } from '../selectors.ts';
 import type { Pod } from '../types.ts';
+import { updateStatus } from '../update-status.ts';
 import { expectedOf } from './expected.ts';
 import { budgetStatus, disruptedOf, failedStatus } from './status.ts';
-import type { Budget, BudgetStatus } from './types.ts';
+import type { Budget } from './types.ts';
 
 /** Works out for each PodDisruptionBudget how many pods may be evicted: evictions ask its status, and take from it. */
 export function disruptionController(context: PlatformContext): Controller {
@@ -25,7 +24,8 @@ export function disruptionController(context: PlatformContext): Controller {
     } catch (error) {
       if (isReason(error, 'Conflict')) throw error;
       // Whatever goes wrong, nothing may be evicted on the strength of what was true once.
-      await write(budget, failedStatus(budget, error instanceof Error ? error : new Error(String(error))));
+      const failure = error instanceof Error ? error : new Error(String(error));
+      await updateStatus(client, podDisruptionBudgets, budget, failedStatus(budget, failure));
       return undefined;
     }
   }
@@ -45,13 +45,9 @@ export function disruptionController(context: PlatformContext): Controller {
       const message = `Pod was expected by PDB ${keyOf(budget)} to be deleted but it wasn't`;
       recorder.event(pod, 'Warning', 'NotDeleted', message);
     }
-    await write(budget, budgetStatus(budget, selected, disrupted.pods, expected));
+    const status = budgetStatus(budget, selected, disrupted.pods, expected);
+    await updateStatus(client, podDisruptionBudgets, budget, status);
     return disrupted.wait === undefined ? undefined : { requeueAfter: disrupted.wait };
-  }
-
-  async function write(budget: Budget, status: BudgetStatus): Promise<void> {
-    if (isSameStatus(budget.status, status)) return;
-    await ignoringAbsence(client.update(podDisruptionBudgets, { ...budget, status }, { subresource: 'status' }));
   }
 
   function podsOf({ metadata, spec }: Budget): Pod[] {

@@ -1,7 +1,8 @@
 import { type Client, type Controller, createController, type PlatformContext } from '../../client/index.ts';
-import { equalJson, isReason, type KubeObject, type Resource } from '../../machinery/index.ts';
+import { equalJson, type KubeObject, type Resource } from '../../machinery/index.ts';
 import { endpointSlices, endpoints, services } from '../resources.ts';
 import { serviceNameLabel } from './slices.ts';
+import { createUnlessThere } from './writes.ts';
 
 const key = { name: 'kubernetes', namespace: 'default' };
 
@@ -51,11 +52,7 @@ export function apiServerEndpointsController(
 async function ensure(client: Client, resource: Resource, wanted: KubeObject): Promise<void> {
   const current = await client.find(resource, key);
   if (!current) {
-    try {
-      await client.create(resource, wanted);
-    } catch (error) {
-      if (!isReason(error, 'AlreadyExists')) throw error;
-    }
+    await createUnlessThere(client, resource, wanted);
     return;
   }
   const { metadata: _, ...content } = wanted;

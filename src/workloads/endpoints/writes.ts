@@ -1,5 +1,5 @@
 import type { Client, Informer } from '../../client/index.ts';
-import { isReason, type KubeObject, keyOf, objectKey, type Resource, splitKey } from '../../machinery/index.ts';
+import { isReason, type KubeObject, objectKey, type Resource } from '../../machinery/index.ts';
 import { ignoringAbsence } from '../refusals.ts';
 import { endpointSlices } from '../resources.ts';
 import { type SliceChanges, serviceNameLabel } from './slices.ts';
@@ -32,6 +32,5 @@ export async function createUnlessThere(client: Client, resource: Resource, obje
 }
 
 export async function remove(client: Client, resource: Resource, object: KubeObject): Promise<void> {
-  const { name, namespace } = splitKey(keyOf(object));
-  await ignoringAbsence(client.delete(resource, { name, namespace }, { uid: object.metadata.uid }));
+  await ignoringAbsence(client.delete(resource, object.metadata, { uid: object.metadata.uid }));
 }

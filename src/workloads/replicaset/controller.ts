@@ -4,11 +4,10 @@ import { addOrphanIndex, claimChildren } from '../claim.ts';
 import { createExpectations } from '../expectations.ts';
 import { ownerKeys } from '../owner-keys.ts';
 import { isActive, nextAvailability } from '../pods.ts';
-import { ignoringAbsence } from '../refusals.ts';
 import { pods, replicaSets, replicationControllers } from '../resources.ts';
-import { isSameStatus } from '../same-status.ts';
 import { labelsSelectorOf, selectorOf } from '../selectors.ts';
 import type { Pod, ReplicaSet, ReplicaSetSpec } from '../types.ts';
+import { updateStatus } from '../update-status.ts';
 import { type Scaler, scalePods } from './scale.ts';
 import { replicaSetStatus } from './status.ts';
 
@@ -69,10 +68,7 @@ function replicaController(context: PlatformContext, of: ReplicaKind): Controlle
     const active = claimed.filter(isActive);
     const failure = upToDate && !set.metadata.deletionTimestamp ? await scalePods(scaler, set, active) : undefined;
     const now = Date.now();
-    const status = replicaSetStatus(set, active, failure, now);
-    if (!isSameStatus(set.status, status)) {
-      await ignoringAbsence(client.update(of.resource, { ...set, status }, { subresource: 'status' }));
-    }
+    await updateStatus(client, of.resource, set, replicaSetStatus(set, active, failure, now));
     if (failure) throw failure;
     return nextAvailability(active, set.spec.minReadySeconds ?? 0, now);
   }

@@ -5,11 +5,10 @@ import { forgetRevisions, type History, historyOf } from '../history/history.ts'
 import { type ControllerRevision, templateOf } from '../history/revision.ts';
 import { ownerKeys } from '../owner-keys.ts';
 import { nextAvailability } from '../pods.ts';
-import { ignoringAbsence } from '../refusals.ts';
 import { controllerRevisions, persistentVolumeClaims, pods, statefulSets } from '../resources.ts';
-import { isSameStatus } from '../same-status.ts';
 import { selectorOf } from '../selectors.ts';
 import type { Pod } from '../types.ts';
+import { updateStatus } from '../update-status.ts';
 import { ordinalOf, revisionOf, setNameOf } from './identity.ts';
 import { type Members, membersOf, versionOf } from './members.ts';
 import { rollMembers } from './rollout.ts';
@@ -57,9 +56,7 @@ export function statefulSetController(context: PlatformContext): Controller {
     });
     const { replaced, failure } = await step(members);
     const status = statefulSetStatus(members, all, collisionCount, replaced);
-    if (!isSameStatus(set.status, status)) {
-      await ignoringAbsence(client.update(statefulSets, { ...set, status }, { subresource: 'status' }));
-    }
+    await updateStatus(client, statefulSets, set, status);
     const live = new Set([current.metadata.name, present.metadata.name, ...all.map(revisionOf)]);
     const unneeded = revisions.filter(({ metadata }) => !live.has(metadata.name));
     const limit = set.spec?.revisionHistoryLimit ?? 10;

@@ -1,5 +1,5 @@
 import { isReason, type KubeObject } from '../../machinery/index.ts';
-import { isNamespaceTerminating } from '../refusals.ts';
+import { ignoringAbsence, isNamespaceTerminating } from '../refusals.ts';
 import { persistentVolumeClaims, pods } from '../resources.ts';
 import type { Pod } from '../types.ts';
 import { hasIdentity, identityLabels, ordinalOf } from './identity.ts';
@@ -19,13 +19,9 @@ export async function createMember(storage: Storage, set: StatefulSet, pod: Pod)
 
 /** Asks for the deletion of a member; one that has gone meanwhile needs none. */
 export async function deleteMember(storage: Storage, set: StatefulSet, pod: Pod): Promise<void> {
-  await recorded(storage, 'delete', set, pod, async () => {
-    try {
-      await storage.client.delete(pods, pod.metadata, { uid: pod.metadata.uid });
-    } catch (error) {
-      if (!isReason(error, 'NotFound')) throw error;
-    }
-  });
+  await recorded(storage, 'delete', set, pod, () =>
+    ignoringAbsence(storage.client.delete(pods, pod.metadata, { uid: pod.metadata.uid })),
+  );
 }
 
 /** Gives a member back the labels that it is known by, and its claims the owners that the set's policy asks for. */
