@@ -4,7 +4,7 @@ import { createExpectations, expectationsTimeout } from './expectations.ts';
 describe('expectations', () => {
   it('hold until every creation was seen or given up', () => {
     const expectations = createExpectations();
-    expectations.expectCreations('a', 3);
+    expectations.expectChanges('a', 3, []);
     expectations.creationObserved('a');
     expect(expectations.satisfied('a')).toBe(false);
     expectations.creationObserved('a', 2);
@@ -13,7 +13,7 @@ describe('expectations', () => {
 
   it('count each deletion once, however often it is seen', () => {
     const expectations = createExpectations();
-    expectations.expectDeletions('a', ['x', 'y']);
+    expectations.expectChanges('a', 0, ['x', 'y']);
     expectations.deletionObserved('a', 'x');
     expectations.deletionObserved('a', 'x');
     expect(expectations.satisfied('a')).toBe(false);
@@ -31,7 +31,7 @@ describe('expectations', () => {
   it('end after a while, for what was missed', () => {
     let now = 0;
     const expectations = createExpectations(() => now);
-    expectations.expectCreations('a', 1);
+    expectations.expectChanges('a', 1, []);
     now = expectationsTimeout + 1;
     expect(expectations.satisfied('a')).toBe(true);
   });

@@ -3,10 +3,7 @@
  * is behind and acting on it again would create or delete too much (upstream: ControllerExpectations).
  */
 export interface Expectations {
-  expectCreations(key: string, count: number): void;
-  /** The pods are named by uid, so that seeing one twice counts once. */
-  expectDeletions(key: string, uids: readonly string[]): void;
-  /** Both at once: what is expected of a key takes the place of what was before. */
+  /** What is expected of a key takes the place of what was before. Deletions are of uids, so that seeing one twice counts once. */
   expectChanges(key: string, creations: number, deletions: readonly string[]): void;
   creationObserved(key: string, count?: number): void;
   deletionObserved(key: string, uid: string): void;
@@ -32,14 +29,10 @@ export function createExpectations(now: () => number = () => performance.now()):
     if (entry.creations <= 0 && entry.deletions.size === 0) outstanding.delete(key);
   }
 
-  function expectChanges(key: string, creations: number, deletions: readonly string[]): void {
-    outstanding.set(key, { creations, deletions: new Set(deletions), since: now() });
-  }
-
   return {
-    expectCreations: (key, count) => expectChanges(key, count, []),
-    expectDeletions: (key, uids) => expectChanges(key, 0, uids),
-    expectChanges,
+    expectChanges(key, creations, deletions) {
+      outstanding.set(key, { creations, deletions: new Set(deletions), since: now() });
+    },
     creationObserved(key, count = 1) {
       const entry = outstanding.get(key);
       if (!entry) return;

@@ -1,8 +1,9 @@
 import type { Client, EventRecorder } from '../client/index.ts';
-import { isReason, type KubeObject, type ObjectMeta, ownerReferenceTo } from '../machinery/index.ts';
+import { isReason, type KubeObject, keyOf, type ObjectMeta, ownerReferenceTo } from '../machinery/index.ts';
+import type { Expectations } from './expectations.ts';
 import { isNamespaceTerminating } from './refusals.ts';
 import { pods } from './resources.ts';
-import type { PodTemplate } from './types.ts';
+import type { Pod, PodTemplate } from './types.ts';
 
 /** Most pods created or deleted in one reconcile. */
 export const burst = 500;
@@ -27,6 +28,11 @@ export function podFrom(owner: KubeObject, template: PodTemplate | undefined): K
   return { apiVersion: 'v1', kind: 'Pod', metadata: owned as ObjectMeta, spec: template?.spec };
 }
 
+/** The same for those whose cache must have caught up before they act again. */
+export interface ExpectingControl extends PodControl {
+  expectations: Expectations;
+}
+
 export interface Created {
   /** How many pods there are of those that were wanted. */
   created: number;
@@ -34,12 +40,33 @@ export interface Created {
   failure: Error | undefined;
 }
 
-/** Creates in batches of 1, 2, 4, …: if the first pod is refused, hundreds are not tried in vain. */
-export async function createPods(
-  control: PodControl,
+/**
+ * Creates and deletes pods of an owner, and expects the cache to tell of it.
+ * @returns how many were created, and the first error; the rest is for the next reconcile.
+ */
+export async function changePods(
+  control: ExpectingControl,
   owner: KubeObject,
   wanted: readonly KubeObject[],
+  doomed: readonly Pod[],
 ): Promise<Created> {
+  if (wanted.length === 0 && doomed.length === 0) return { created: 0, failure: undefined };
+  const { expectations } = control;
+  const key = keyOf(owner);
+  const uids = doomed.map(({ metadata }) => metadata.uid ?? '');
+  expectations.expectChanges(key, wanted.length, uids);
+  const { created, failure } = await createPods(control, owner, wanted);
+  expectations.creationObserved(key, wanted.length - created);
+  const outcomes = await Promise.all(doomed.map((pod) => deletePod(control, owner, pod)));
+  outcomes.forEach((outcome, index) => {
+    // The informer will not see this deletion.
+    if (outcome !== 'deleted') expectations.deletionObserved(key, uids[index] ?? '');
+  });
+  return { created, failure: failure ?? outcomes.find((outcome) => outcome instanceof Error) };
+}
+
+/** Creates in batches of 1, 2, 4, …: if the first pod is refused, hundreds are not tried in vain. */
+async function createPods(control: PodControl, owner: KubeObject, wanted: readonly KubeObject[]): Promise<Created> {
   let created = 0;
   for (let batch = 1; created < wanted.length; batch *= 2) {
     const tried = wanted.slice(created, created + batch);

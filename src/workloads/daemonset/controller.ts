@@ -1,11 +1,11 @@
 import { type Controller, createController, type PlatformContext, type ReconcileResult } from '../../client/index.ts';
 import { equalJson, type KubeObject, keyOf } from '../../machinery/index.ts';
 import { addOrphanIndex, claimChildren } from '../claim.ts';
-import { createExpectations, type Expectations } from '../expectations.ts';
+import { createExpectations } from '../expectations.ts';
 import { forgetRevisions, type History, historyOf } from '../history/history.ts';
 import type { ControllerRevision } from '../history/revision.ts';
 import { ownerKeys } from '../owner-keys.ts';
-import { burst, createPods, deletePod, type PodControl } from '../pod-control.ts';
+import { burst, changePods, type ExpectingControl } from '../pod-control.ts';
 import { nextAvailability } from '../pods.ts';
 import { controllerRevisions, daemonSets, nodes, pods } from '../resources.ts';
 import { selectorOf } from '../selectors.ts';
@@ -20,8 +20,7 @@ import { countDaemons } from './status.ts';
 import type { DaemonSet, DaemonSetSpec } from './types.ts';
 
 /** What a DaemonSet's pods are written through. */
-interface Writer extends PodControl {
-  expectations: Expectations;
+interface Writer extends ExpectingControl {
   failures: Failures;
 }
 
@@ -152,24 +151,9 @@ function endingsFor({ recorder, failures }: Writer, set: DaemonSet, waits: numbe
 
 /** Creates and deletes pods, as many as one reconcile may. Returns the first error. */
 async function apply(writer: Writer, { set, hash }: Daemons, changes: DaemonChanges): Promise<Error | undefined> {
-  const create = changes.create.slice(0, burst);
-  const remove = changes.remove.slice(0, burst);
-  if (create.length === 0 && remove.length === 0) return undefined;
-  const key = keyOf(set);
-  const uids = remove.map(({ metadata }) => metadata.uid ?? '');
-  writer.expectations.expectChanges(key, create.length, uids);
-  const made = await createPods(
-    writer,
-    set,
-    create.map((node) => podFor(set, node, hash)),
-  );
-  if (made.created < create.length) writer.expectations.creationObserved(key, create.length - made.created);
-  const outcomes = await Promise.all(remove.map((pod) => deletePod(writer, set, pod)));
-  outcomes.forEach((outcome, index) => {
-    // The informer will not see this deletion.
-    if (outcome !== 'deleted') writer.expectations.deletionObserved(key, uids[index] ?? '');
-  });
-  return made.failure ?? outcomes.find((outcome) => outcome instanceof Error);
+  const create = changes.create.slice(0, burst).map((node) => podFor(set, node, hash));
+  const { failure } = await changePods(writer, set, create, changes.remove.slice(0, burst));
+  return failure;
 }
 
 function soonest(step: Step | undefined, availability: ReconcileResult | undefined): ReconcileResult | undefined {

@@ -1,6 +1,5 @@
-import { intervalsOf, keyOf, lowestAbsent, mergeIndexes } from '../../machinery/index.ts';
-import type { Expectations } from '../expectations.ts';
-import { burst, createPods, deletePod, type PodControl } from '../pod-control.ts';
+import { intervalsOf, type KubeObject, keyOf, lowestAbsent, mergeIndexes } from '../../machinery/index.ts';
+import { burst, changePods, deletePod, type ExpectingControl } from '../pod-control.ts';
 import { isReady } from '../pods.ts';
 import type { Pod } from '../types.ts';
 import { waitOf, waitOfIndex } from './backoff.ts';
@@ -10,10 +9,6 @@ import { podsToRemove } from './removal.ts';
 import { indexedPod, jobPod } from './template.ts';
 import { indexesAmong, type JobView, uidOf } from './view.ts';
 
-export interface JobControl extends PodControl {
-  expectations: Expectations;
-}
-
 export interface Managed {
   /** The first error; the rest is retried by the next reconcile. */
   failure?: Error | undefined;
@@ -22,7 +17,7 @@ export interface Managed {
 }
 
 /** Creates or deletes pods, never both at once, so that as many are active as the job wants now. */
-export async function managePods(control: JobControl, view: JobView): Promise<Managed> {
+export async function managePods(control: ExpectingControl, view: JobView): Promise<Managed> {
   const { spec, active, status } = view;
   if (spec.suspend) return removePods(control, view, podsToRemove(spec, active, active.length));
   const wanted = wantedPods(view);
@@ -41,7 +36,7 @@ function wantedPods({ spec, active, succeeded }: JobView): number {
   return Math.max(0, Math.min(spec.completions - succeeded, parallelism));
 }
 
-async function addPods(control: JobControl, view: JobView, missing: number): Promise<Managed> {
+async function addPods(control: ExpectingControl, view: JobView, missing: number): Promise<Managed> {
   const { job, spec, indexes, now } = view;
   const perIndex = spec.backoffLimitPerIndex !== undefined;
   const wait = perIndex ? 0 : waitOf(view.backoff, now);
@@ -66,23 +61,20 @@ function pendingIndexes({ spec, indexes, active, pods }: JobView, count: number)
 }
 
 async function create(
-  control: JobControl,
+  control: ExpectingControl,
   { job, status }: JobView,
-  wanted: Parameters<typeof createPods>[2],
+  wanted: readonly KubeObject[],
 ): Promise<Managed> {
-  const key = keyOf(job);
-  control.expectations.expectCreations(key, wanted.length);
-  const { created, failure } = await createPods(control, job, wanted);
-  control.expectations.creationObserved(key, wanted.length - created);
+  const { created, failure } = await changePods(control, job, wanted, []);
   status.active = (status.active ?? 0) + created;
   return { failure };
 }
 
 /** Deletes pods that are not to count as failed: their job lets go of them first. */
-async function removePods(control: JobControl, view: JobView, doomed: readonly Pod[]): Promise<Managed> {
+async function removePods(control: ExpectingControl, view: JobView, doomed: readonly Pod[]): Promise<Managed> {
   if (doomed.length === 0) return {};
   const key = keyOf(view.job);
-  control.expectations.expectDeletions(key, doomed.map(uidOf));
+  control.expectations.expectChanges(key, 0, doomed.map(uidOf));
   const outcomes = await Promise.all(
     doomed.map(async (pod) => {
       const failure = await release(control, pod);
@@ -94,7 +86,7 @@ async function removePods(control: JobControl, view: JobView, doomed: readonly P
   return { failure: countRemoved(view, doomed, outcomes) };
 }
 
-async function release({ client }: JobControl, pod: Pod): Promise<Error | undefined> {
+async function release({ client }: ExpectingControl, pod: Pod): Promise<Error | undefined> {
   try {
     await releasePod(client, pod);
     return undefined;
@@ -104,7 +96,7 @@ async function release({ client }: JobControl, pod: Pod): Promise<Error | undefi
 }
 
 /** Deletes what is active of a job whose end is decided. Returns whether nothing of it is left active, or why not. */
-export async function removeActive(control: JobControl, view: JobView): Promise<boolean | Error> {
+export async function removeActive(control: ExpectingControl, view: JobView): Promise<boolean | Error> {
   const outcomes = await Promise.all(view.active.map((pod) => deletePod(control, view.job, pod)));
   return countRemoved(view, view.active, outcomes) ?? view.status.active === 0;
 }

@@ -8,11 +8,11 @@ import {
   mergeIndexes,
   timestamp,
 } from '../../machinery/index.ts';
+import type { ExpectingControl } from '../pod-control.ts';
 import { jobs } from '../resources.ts';
 import type { Pod } from '../types.ts';
 import type { Backoff } from './backoff.ts';
 import { announcements, newCondition, trueCondition, type Verdict, withStated } from './conditions.ts';
-import type { JobControl } from './manage.ts';
 import { hasFailed, indexOf, isTracked } from './pods.ts';
 import { matchFailure } from './policies.ts';
 import { type Released, releasePod } from './release.ts';
@@ -22,7 +22,7 @@ import { hasPlace, type JobView, uidOf } from './view.ts';
 /** Most pods that are counted in one reconcile: their uids stay some 20 KB then. */
 const MAX_UNCOUNTED = 500;
 
-export interface Tracker extends JobControl {
+export interface Tracker extends ExpectingControl {
   released: Released;
   backoffs: Map<string, Backoff>;
 }
