@@ -5,7 +5,8 @@ import type { Expectations } from './expectations.ts';
 interface Owners {
   /** The informer of the owners' kind. */
   informer: Informer;
-  selects(owner: KubeObject, child: KubeObject): boolean;
+  /** Left out by owners that adopt nothing. */
+  selects?(owner: KubeObject, child: KubeObject): boolean;
   /** Is told of children that come and go. */
   expectations?: Expectations;
 }
@@ -24,18 +25,23 @@ export function ownerKeys({
   selects,
   expectations,
 }: Owners): (child: KubeObject, change: Change) => string[] {
-  const { kind } = informer.resource;
+  /** An owner that has gone, or another of its name, has no business with the child (upstream: resolveControllerRef). */
+  function managerOf(child: KubeObject): string | undefined {
+    const owner = controllerOf(child);
+    if (owner?.kind !== informer.resource.kind) return undefined;
+    const key = objectKey(owner.name, child.metadata.namespace);
+    return informer.get(key)?.metadata.uid === owner.uid ? key : undefined;
+  }
+
   return (child, { deleted, old }) => {
     const { namespace, uid = '', deletionTimestamp } = child.metadata;
-    const owner = controllerOf(child);
-    const managing = [owner, old && controllerOf(old)].filter((each) => each?.kind === kind);
-    const keys = managing.map((each) => objectKey(each?.name ?? '', namespace));
-    if (expectations && owner?.kind === kind) {
-      const key = objectKey(owner.name, namespace);
+    const key = managerOf(child);
+    if (key !== undefined && expectations) {
       if (!deleted && !old) expectations.creationObserved(key);
       if (deleted || deletionTimestamp) expectations.deletionObserved(key, uid);
     }
-    if (owner || deleted) return keys;
+    const keys = [key, old && managerOf(old)].filter((each) => each !== undefined);
+    if (!selects || deleted || controllerOf(child)) return keys;
     const selecting = informer.list(namespace).filter((each) => selects(each, child));
     return [...keys, ...selecting.map(keyOf)];
   };

@@ -1,14 +1,7 @@
 import { type Controller, createController, type PlatformContext, type ReconcileResult } from '../../client/index.ts';
-import {
-  controllerOf,
-  type KubeObject,
-  keyOf,
-  objectKey,
-  parseCron,
-  type Schedule,
-  zoneError,
-} from '../../machinery/index.ts';
+import { type KubeObject, keyOf, parseCron, type Schedule, zoneError } from '../../machinery/index.ts';
 import type { Job } from '../job/types.ts';
+import { ownerKeys } from '../owner-keys.ts';
 import { cronJobs, jobs } from '../resources.ts';
 import { type CronControl, type CronView, followJobs, trimHistory, writeStatus } from './active.ts';
 import { type Due, dueOf, nextStartIn } from './due.ts';
@@ -101,16 +94,10 @@ export function cronJobController(context: PlatformContext): Controller {
     context,
     sources: [
       { resource: cronJobs, keys: ownKeys },
-      { resource: jobs, keys: (job, { old }) => cronJobsOf(job, old) },
+      { resource: jobs, keys: ownerKeys({ informer: cronInformer }) },
     ],
     reconcile,
   });
-}
-
-/** The owners of a job, now and before. */
-function cronJobsOf(job: KubeObject, old: KubeObject | undefined): string[] {
-  const owners = [controllerOf(job), old && controllerOf(old)].filter((owner) => owner?.kind === 'CronJob');
-  return owners.map((owner) => objectKey(owner?.name ?? '', job.metadata.namespace));
 }
 
 /** The schedule of a CronJob that is to start jobs; what is wrong with it is told. */

@@ -1,7 +1,8 @@
 import { type Controller, createController, type PlatformContext, type ReconcileResult } from '../../client/index.ts';
-import { controllerOf, type KubeObject, keyOf, type OwnerReference, objectKey } from '../../machinery/index.ts';
+import { controllerOf, type KubeObject, keyOf, objectKey } from '../../machinery/index.ts';
 import { addOrphanIndex, claimChildren } from '../claim.ts';
 import { createExpectations } from '../expectations.ts';
+import { ownerKeys } from '../owner-keys.ts';
 import { jobs, pods } from '../resources.ts';
 import { selectorOf } from '../selectors.ts';
 import type { Pod } from '../types.ts';
@@ -65,38 +66,20 @@ export function jobController(context: PlatformContext): Controller {
     return result;
   }
 
-  function jobOf(owner: OwnerReference | undefined, namespace: string | undefined): Job | undefined {
-    if (owner?.kind !== 'Job') return undefined;
-    const job = jobInformer.get(objectKey(owner.name, namespace));
-    return job?.metadata.uid === owner.uid ? (job as Job) : undefined;
-  }
+  const ownersOf = ownerKeys({
+    informer: jobInformer,
+    selects: (job, { metadata }) =>
+      !finishOf(job as Job) && selectorOf((job as Job).spec?.selector ?? {}).matches(metadata.labels),
+    expectations,
+  });
 
-  /** The jobs that a pod concerns; what it tells about our own writes is noted on the way. */
-  function jobsOf(pod: KubeObject, { deleted, old }: { deleted: boolean; old?: KubeObject | undefined }): string[] {
-    const { namespace, deletionTimestamp } = pod.metadata;
-    const owner = controllerOf(pod);
-    const keys: string[] = [];
-    const job = jobOf(owner, namespace);
-    if (job) {
-      const key = keyOf(job);
-      if (!deleted && !old) expectations.creationObserved(key);
-      if (deleted || deletionTimestamp) expectations.deletionObserved(key, uidOf(pod as Pod));
-      if (deleted || !isTracked(pod as Pod)) released.observed(key, uidOf(pod as Pod));
-      keys.push(key);
+  /** The jobs that a pod concerns; that the cache knows of its release is noted on the way. */
+  function jobsOf(pod: KubeObject, change: { deleted: boolean; old?: KubeObject }): string[] {
+    const keys = ownersOf(pod, change);
+    if (change.deleted || !isTracked(pod as Pod)) {
+      for (const key of keys) released.observed(key, uidOf(pod as Pod));
     }
-    const previous = old && controllerOf(old);
-    if (previous && previous.uid !== owner?.uid) {
-      const before = jobOf(previous, namespace);
-      if (before) keys.push(keyOf(before));
-    }
-    if (!owner && !deleted) keys.push(...jobsSelecting(pod));
     return keys;
-  }
-
-  function jobsSelecting(orphan: KubeObject): string[] {
-    return (jobInformer.list(orphan.metadata.namespace) as Job[])
-      .filter((job) => !finishOf(job) && selectorOf(job.spec?.selector ?? {}).matches(orphan.metadata.labels))
-      .map(keyOf);
   }
 
   return createController({
