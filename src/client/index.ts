@@ -34,6 +34,7 @@ export { type Kubeconfig, loadKubeconfig } from './kubeconfig.ts';
 export { type Demand, onDemand } from './on-demand.ts';
 export { createPlatformContext } from './platform-context.ts';
 export type { EventRecorder } from './recorder.ts';
+export { remember } from './remember.ts';
 export type {
   ContainerRef,
   ExecStreams,

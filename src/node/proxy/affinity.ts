@@ -1,3 +1,4 @@
+import { remember } from '../../client/index.ts';
 import type { KubeObject } from '../../machinery/index.ts';
 import type { ServicePort, Target } from './backends.ts';
 
@@ -32,11 +33,7 @@ export function createAffinity(now: () => number = Date.now): Affinity {
     remember(service, port, client, target) {
       if (timeoutOf(service) === undefined) return;
       const key = keyOf(service, port, client);
-      remembered.delete(key);
-      remembered.set(key, { target: nameOf(target), at: now() });
-      if (remembered.size <= mostRemembered) return;
-      // A Map keeps the order in which entries came.
-      for (const oldest of remembered.keys()) return void remembered.delete(oldest);
+      remember(remembered, key, { target: nameOf(target), at: now() }, mostRemembered);
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Client, Informer, Informers } from '../../client/index.ts';
+import { type Client, type Informer, type Informers, remember } from '../../client/index.ts';
 import type { KubeObject, OwnerReference, Resource } from '../../machinery/index.ts';
 import { groupOf, objectKey } from '../../machinery/index.ts';
 
@@ -97,7 +97,7 @@ export function createGraph(client: Client, informers: Informers): Graph {
       if (live === 'impossible') return live;
       if (live?.metadata.uid === owner.uid) return stateOf(live);
       const state = isElsewhere(dependent, owner) ? 'elsewhere' : 'absent';
-      remember(absent, absenceKey(dependent, owner), state);
+      remember(absent, absenceKey(dependent, owner), state, absentMemory);
       return state;
     },
     get: (resource, key) => byKind.get(`${resource.group}/${resource.kind}`)?.informer.get(key),
@@ -130,13 +130,4 @@ async function findOwner(
 
 function absenceKey({ metadata }: KubeObject, { apiVersion, kind, name, uid }: OwnerReference): string {
   return [apiVersion, kind, metadata.namespace, name, uid].join(' ');
-}
-
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  map.set(key, value);
-  if (map.size <= absentMemory) return;
-  for (const oldest of map.keys()) {
-    map.delete(oldest);
-    return;
-  }
 }
